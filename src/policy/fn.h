@@ -1,0 +1,81 @@
+/*
+ * fn - the function table: everything that scripts can call, once, for both languages.
+ *
+ * A row names a function as its language spells it. Sieve++ looks names up when it compiles and
+ * checks phase, number and kind of arguments there; Lua builds its tables and methods from the
+ * rows ("msys.audit.x" in a table, "vctx:x" and "ac:x" as methods). Arguments arrive already
+ * coerced to what the row asks for.
+ */
+#ifndef POLICY_FN_H
+#define POLICY_FN_H
+
+#include "policy/engine.h"
+#include "policy/value.h"
+
+enum fn_flag {
+	FN_SIEVE = 1 << 0,
+	FN_LUA = 1 << 1,
+	FN_VALUE = 1 << 2,    /* gives a value; in Sieve it can stand as a test too (1.5) */
+	FN_TEST = 1 << 3,     /* gives truth: a Sieve test on its own; Lua sees 1 or 0 */
+	FN_LIST = 1 << 4,     /* Sieve sees the value as a list of one string (3.4) */
+	FN_TERMINAL = 1 << 5, /* ends the script (1.6) when it has arguments, or always when it takes none */
+	FN_AUDIT = 1 << 6,    /* needs inbound_audit (D110) */
+	FN_TIER_C = 1 << 7,   /* recognised, refused (D91); call is NULL */
+};
+
+enum fn_status { FN_OK, FN_FAILED };
+struct fn_call;
+
+/*
+ * args: a letter each: s string, n whole number, d decimal, l list, h hash, v as it is; what
+ * follows '?' may be left out; '*' at the end: any number more of the last. vars are the tags that
+ * a Sieve call may carry beside them ("localpart domain", blank-separated; NULL none).
+ */
+struct policy_fn {
+	const char *name;
+	const char *args;
+	unsigned phases; /* PHASE_BIT()s where it may be called */
+	unsigned flags;
+	enum fn_status (*call)(struct fn_call *call);
+	const char *tags;
+};
+
+/* One call. The engine fills in all but result and error. */
+struct fn_call {
+	struct policy_run *run;
+	const struct policy_fn *fn;
+	const struct value *args; /* argc of them, coerced; VALUE_NONE where an optional one is missing */
+	unsigned argc;
+	struct slice tag;	  /* the one of fn->tags that was given, or empty */
+	const char *file;
+	unsigned line;
+	unsigned cause;		  /* origin (see struct value) of what led to this call; 0: none */
+	bool *error_continue;	  /* ec_error_mode's switch for this run; NULL in Lua */
+	struct value result;
+	char error[256];
+};
+
+const struct policy_fn *fn_find(unsigned language /* FN_SIEVE or FN_LUA */, struct slice name);
+const struct policy_fn *fn_nth(unsigned n); /* all rows; NULL: past the last */
+/* The known name nearest to this one, for messages; NULL: nothing is near. */
+const char *fn_nearest(unsigned language, struct slice name);
+
+unsigned fn_args_min(const struct policy_fn *fn);
+unsigned fn_args_max(const struct policy_fn *fn); /* UINT_MAX: no end */
+char fn_arg_kind(const struct policy_fn *fn, unsigned n); /* the letter; 0: no such argument */
+
+/*
+ * Coerce argv to what the row asks for, into the run's arena, and call. FN_FAILED: call->error
+ * says why, in words without the place. Checks the number of arguments and the phase as well.
+ */
+enum fn_status fn_call(struct fn_call *call, const struct value *argv, unsigned argc);
+
+enum fn_status fn_failed(struct fn_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The rows, by theme. Each ends with a name of NULL. */
+extern const struct policy_fn fn_audit_rows[];	 /* fn_audit.c: live counts */
+extern const struct policy_fn fn_act_rows[];	 /* fn_act.c: tarpit, reply, disconnect, keep, log */
+extern const struct policy_fn fn_context_rows[]; /* fn_context.c: contexts, envelope, tests of values */
+extern const struct policy_fn fn_absent_rows[];	 /* fn_absent.c: names of the catalogue that are not here yet, or never */
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * reply - what a server answers (RFC 5321 4.2): read from the next hop, built for the client.
+ *
+ * A reply's text never carries an octet below 32 but the CRLFs between its lines, whatever a script
+ * or a next hop put there: one writer, which replaces them.
+ */
+#ifndef SMTP_REPLY_H
+#define SMTP_REPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* A reply as a value; owns its text. Zeroed: none. */
+struct reply {
+	uint16_t code;
+	char *text; /* without code and CRLFs; lines divided by '\n'; enhanced code first where there is one */
+};
+
+void reply_free(struct reply *r);
+void reply_set(struct reply *r, unsigned code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void reply_copy(struct reply *to, const struct reply *from);
+
+/* "550-5.7.1 one CRLF550 5.7.1 two CRLF": every line gets the code, and the enhanced code of the
+ * first line where it has one; lines past SMTP_REPLY_LINE_MAX are cut. `text` as in struct reply.
+ * A text without an enhanced code gets a fitting one (RFC 2034) when `enhanced`: 4.0.0, 5.0.0, 2.0.0. */
+bool reply_write(struct buf *out, unsigned code, const char *text, bool enhanced) __attribute__((warn_unused_result));
+
+/* Reads a reply a line at a time. */
+struct reply_reader {
+	uint16_t code; /* of the lines so far, 0: none yet */
+	unsigned lines;
+	struct buf text;
+};
+
+enum reply_step { REPLY_MORE, REPLY_DONE, REPLY_BAD };
+
+enum { REPLY_LINES_MAX = 128, REPLY_TEXT_MAX = 16384 };
+
+void reply_reader_init(struct reply_reader *r);
+void reply_reader_free(struct reply_reader *r);
+/* line comes without its CRLF. DONE: *out is filled, the reader is ready for the next reply. */
+enum reply_step reply_read(struct reply_reader *r, struct slice line, struct reply *out);
+
+/* Whether text begins with an enhanced status code of that class ("4.7.0 ..."). */
+bool reply_has_enhanced(struct slice text, unsigned code);
+
+#endif
