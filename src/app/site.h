@@ -1,0 +1,54 @@
+/*
+ * site - one configuration, read, checked and resolved: what the daemon runs with.
+ *
+ * site_load reads the file and what it includes (app/conf.c), checks every option against the
+ * table (app/options.c), resolves scopes (D73, D76), compiles the policies, and reports everything
+ * wrong in one run. It changes nothing: no socket, no directory; budgets and endpoints that it
+ * names are found or made in the audit, empty.
+ */
+#ifndef APP_SITE_H
+#define APP_SITE_H
+
+#include "audit/audit.h"
+#include "audit/budget.h"
+#include "base/complain.h"
+#include "base/log.h"
+#include "policy/policy.h"
+#include "session/rules.h"
+
+/* One Listen of the Control_Listener: always a Unix socket. */
+struct control_door {
+	char *name;
+	struct endpoint where;
+	unsigned file_mode;	/* 0660 */
+	int backlog;
+	uint32_t timeout_ms;	/* Timeout: an idle console */
+	struct audit_endpoint *endpoint;
+};
+
+struct site {
+	char *file;		/* absolute */
+	char *hostname;
+	char *state_dir;	/* absolute */
+	unsigned workers;	/* default: one a core */
+	enum log_format log_format;
+	uint32_t drain_ms;	/* Drain_Timeout, T7 */
+	struct control_door *controls;
+	unsigned control_count;
+	struct rules *rules;	/* the site's own reference */
+};
+
+/* What site_load needs that outlives it. */
+struct site_world {
+	struct audit *audit;
+	struct budgets *budgets;
+	const struct policy_host *host;
+	const struct policy_engine *const *engines;
+	unsigned workers; /* not 0: a running daemon's, which a reload does not change */
+};
+
+/* NULL: complaints has errors. Warnings may be there either way. */
+struct site *site_load(const char *file, const struct site_world *world, struct complaints *complaints);
+void site_free(struct site *site); /* gives its reference to the rules back; NULL is harmless */
+
+#endif

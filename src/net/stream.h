@@ -1,0 +1,94 @@
+/*
+ * stream - one byte stream with a peer, and its few news.
+ *
+ * Protocol code never sees EAGAIN, a partial line or an epoll flag. It pulls: when told INPUT it
+ * takes lines or bytes until there are no more, and takes none while it is waiting for something
+ * else (stream_pause): then what the peer sends stays in the socket, and back-pressure is free. A
+ * paused stream still notices that its peer went away (T10).
+ *
+ * The stream owns the descriptor. It holds a buffer only while something is in it: reading goes
+ * through one buffer a thread. A slice that it gave out dies with the next call on any stream.
+ *
+ * Callbacks come from the loop, never from inside a call on the stream. After stream_close no more
+ * come; the struct may be freed at the end of the turn (loop_bury).
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/buf.h"
+#include "net/endpoint.h"
+#include "net/loop.h"
+
+enum stream_news {
+	STREAM_CONNECTED, /* stream_connect worked */
+	STREAM_INPUT,	  /* take it */
+	STREAM_DRAINED,	  /* all output has left, after some could not at once */
+	STREAM_ENDED,	  /* the peer sent FIN, and nothing unread is left */
+	STREAM_BROKEN,	  /* reset, or it could not connect: stream_error() tells */
+};
+
+typedef void stream_hear(void *owner, enum stream_news news);
+
+struct stream {
+	struct event event;
+	struct loop *loop;
+	stream_hear *hear;
+	void *owner;
+	struct slice view;	/* unread, in the thread's buffer or in `in` */
+	struct buf in;		/* unread, kept between turns */
+	struct buf out;		/* not yet sent */
+	int fd;			/* -1: closed */
+	int error;		/* errno of what broke it */
+	bool connecting : 1;
+	bool readable : 1;	/* the socket may have more */
+	bool paused : 1;
+	bool fin : 1;		/* the peer has sent FIN */
+	bool drained_wanted : 1;
+};
+
+/* Takes fd, non-blocking. First news: INPUT, when there is any. */
+void stream_open(struct stream *s, struct loop *loop, int fd, stream_hear *hear, void *owner);
+/* CONNECTED or BROKEN comes later. false: no socket could be made, stream_error() tells. */
+bool stream_connect(struct stream *s, struct loop *loop, const struct endpoint *to, stream_hear *hear, void *owner)
+	__attribute__((warn_unused_result));
+void stream_close(struct stream *s); /* what is not sent yet is lost; twice is harmless */
+/* Closes with a reset, so that the kernel keeps nothing of it. */
+void stream_abort(struct stream *s);
+bool stream_is_open(const struct stream *s);
+const char *stream_error(const struct stream *s);
+
+enum stream_got {
+	STREAM_NOTHING,	     /* no whole line (or no byte) now; INPUT comes when there is more */
+	STREAM_GOT,
+	STREAM_BARE,	     /* a line with a bare CR or LF in it; it has been eaten */
+	STREAM_LONG,	     /* longer than max; eaten as far as it was read, call again until not LONG */
+	STREAM_OVER,	     /* the peer has sent FIN, or the stream is broken: no more will come */
+};
+
+/* A line without its CRLF, at most max octets with it. */
+enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out);
+/* Whatever is there; stream_eat says how much of it was taken. */
+enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out);
+void stream_eat(struct stream *s, size_t len);
+/* Something unread is there: in the buffer or in the socket. */
+bool stream_has_input(struct stream *s);
+/* INPUT comes again in a later turn although nothing new arrived: for who stops early to be fair. */
+void stream_again(struct stream *s);
+
+void stream_pause(struct stream *s);
+void stream_resume(struct stream *s); /* INPUT comes from the loop if something may be there */
+
+/* Queued; goes out with stream_flush, in one call. */
+void stream_write(struct stream *s, struct slice bytes);
+void stream_flush(struct stream *s);
+/* The queue itself, for writers that build in place; stream_flush after. */
+struct buf *stream_out(struct stream *s);
+size_t stream_unsent(const struct stream *s);
+
+#endif

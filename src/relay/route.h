@@ -1,0 +1,52 @@
+/*
+ * route - which next hop serves a recipient's domain (T3). Immutable; built by the configuration,
+ * lives as long as the rules it belongs to.
+ */
+#ifndef RELAY_ROUTE_H
+#define RELAY_ROUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+enum hop_kind {
+	HOP_HOST,    /* name, looked up when it is dialled */
+	HOP_ADDR,    /* addr */
+	HOP_MAILDIR, /* path, absolute */
+};
+
+struct hop {
+	enum hop_kind kind;
+	char *name;	 /* host name, or the Maildir's path */
+	struct addr addr;
+	uint16_t port;
+	uint16_t pref;	 /* of Routes: the lowest is tried first */
+	bool by_mx;	 /* type=mx: name's mail exchangers; else its addresses */
+};
+
+/* One way on: hops in order of preference. Two recipients share a transaction when they share this
+ * pointer. */
+struct route {
+	struct hop *hops;
+	unsigned count;
+	const struct cidr *prohibited; /* addresses never dialled (Prohibited_Hosts); borrowed */
+	unsigned prohibited_count;
+};
+
+struct route_table;
+
+struct route_table *route_table_new(void);
+void route_table_free(struct route_table *t);
+
+/* Takes the hops. pattern NULL: the default (Gateway, Routes); "example.org"; "*.example.org": its
+ * sub-domains. false: the pattern is there already. */
+bool route_add(struct route_table *t, const char *pattern, struct hop *hops, unsigned count,
+	       const struct cidr *prohibited, unsigned prohibited_count);
+
+/* The next hop of a domain; the default where no pattern fits; NULL where there is no default.
+ * Case-insensitive; the longest pattern wins. */
+const struct route *route_for(const struct route_table *t, struct slice domain);
+bool route_by_domain(const struct route_table *t); /* has patterns: the next hop is known at RCPT only */
+
+#endif
