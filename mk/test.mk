@@ -15,7 +15,7 @@ TSAN_TESTS := $(sort $(wildcard tests/unit/*/test_*_threads.c))
 test-packages: ; @scripts/need build test
 
 .SECONDEXPANSION:
-$(B)/unit/%: tests/unit/%.c $$(call libs_of,$$(patsubst %/,%,$$(dir %))) | test-packages
+$(B)/unit/%: tests/unit/%.c $$(call libs_of,$$(*D)) | test-packages
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LIBS)
 
