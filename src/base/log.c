@@ -1,0 +1,305 @@
+/*
+ * Two buffers: callers append to one under a mutex, the writer thread takes it whole, leaves the
+ * other in its place and writes without the mutex. So a line costs its formatting and a memcpy,
+ * and a burst of lines one write.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+static const char *const level_names[] = {
+	[LOG_DEBUG] = "debug",
+	[LOG_INFO] = "info",
+	[LOG_WARN] = "warning",
+	[LOG_ERROR] = "error",
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t filled;
+	pthread_t writer;
+	struct buf pending;
+	uint64_t dropped;     /* in all */
+	uint64_t dropped_new; /* not told yet */
+	int fd;
+	bool running;
+	bool closing;
+	const char *program;
+} sink = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.filled = PTHREAD_COND_INITIALIZER,
+	.fd = STDERR_FILENO,
+	.program = "tidewaiter",
+};
+
+/* Read by every worker, set at start and at reload. */
+static _Atomic enum log_format format_now = LOG_TEXT;
+static _Atomic enum log_level least_now = LOG_INFO;
+
+struct line {
+	char at[LOG_LINE_MAX];
+	size_t len;
+};
+
+static void put(struct line *l, const char *bytes, size_t len)
+{
+	size_t room = sizeof l->at - 8 - l->len; /* the end is kept for closing it */
+
+	if (len > room)
+		len = room;
+	memcpy(l->at + l->len, bytes, len);
+	l->len += len;
+}
+
+static void put_text(struct line *l, const char *text)
+{
+	put(l, text, strlen(text));
+}
+
+static void put_format(struct line *l, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void put_format(struct line *l, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	put_text(l, text);
+}
+
+/* Runs of harmless octets go in one piece; the rest one by one, as the format asks. */
+static void put_escaped(struct line *l, const char *text, enum log_format format)
+{
+	for (const char *from = text;; text++) {
+		unsigned char c = (unsigned char)*text;
+		bool plain = c >= 32 && c != 127 && !(format == LOG_JSON && (c == '"' || c == '\\'));
+
+		if (plain)
+			continue;
+		put(l, from, (size_t)(text - from));
+		if (c == '\0')
+			return;
+		if (format == LOG_TEXT)
+			put_format(l, "\\x%02x", c);
+		else if (c == '"' || c == '\\')
+			put_format(l, "\\%c", c);
+		else
+			put_format(l, "\\u%04x", c);
+		from = text + 1;
+	}
+}
+
+/* JSON must be UTF-8, and a peer may send anything: what is not becomes '?'. */
+static void make_utf8(char *text)
+{
+	unsigned char *at = (unsigned char *)text;
+
+	while (*at != 0) {
+		int more = *at < 0x80 ? 0 : (*at & 0xe0) == 0xc0 && *at >= 0xc2 ? 1
+			   : (*at & 0xf0) == 0xe0				 ? 2
+			   : (*at & 0xf8) == 0xf0 && *at <= 0xf4		 ? 3
+										 : -1;
+		int seen = 0;
+
+		while (seen < more && (at[seen + 1] & 0xc0) == 0x80)
+			seen++;
+		bool surrogate_or_overlong =
+			(more == 2 && ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f))) ||
+			(more == 3 && ((*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f)));
+		if (more < 0 || seen < more || surrogate_or_overlong)
+			*at++ = '?';
+		else
+			at += more + 1;
+	}
+}
+
+static void write_text(struct line *l, enum log_level level, uint64_t session, const char *said)
+{
+	char when[CLOCK_TEXT_MAX];
+
+	put_format(l, "%s %s[%d]: ", clock_print(clock_wall_ms(), when), sink.program, (int)getpid());
+	if (session != 0)
+		put_format(l, "%016" PRIx64 ": ", session);
+	if (level >= LOG_WARN)
+		put_format(l, "%s: ", level_names[level]);
+	put_escaped(l, said, LOG_TEXT);
+}
+
+static void write_json(struct line *l, enum log_level level, const char *event, uint64_t session,
+		       const struct log_field *fields, char *said)
+{
+	char when[CLOCK_TEXT_MAX], value[1024];
+
+	put_format(l, "{\"ts\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"",
+		   clock_print(clock_wall_ms(), when), level_names[level], event);
+	if (session != 0)
+		put_format(l, ",\"session\":\"%016" PRIx64 "\"", session);
+	for (; fields != NULL && fields->key != NULL; fields++) {
+		if (fields->text == NULL) {
+			put_format(l, ",\"%s\":%" PRId64, fields->key, fields->number);
+			continue;
+		}
+		put_format(l, ",\"%s\":\"", fields->key);
+		snprintf(value, sizeof value, "%s", fields->text);
+		make_utf8(value);
+		if (l->len < sizeof l->at / 2) /* escapes grow sixfold: a full line stays an object */
+			put_escaped(l, value, LOG_JSON);
+		put_text(l, "\"");
+	}
+	put_text(l, ",\"message\":\"");
+	make_utf8(said);
+	if (l->len > sizeof l->at / 2)
+		said[0] = '\0';
+	put_escaped(l, said, LOG_JSON);
+	if (l->len > sizeof l->at - 16)
+		l->len = sizeof l->at - 16;
+	put_text(l, "\"}");
+}
+
+static void emit(struct line *l)
+{
+	l->at[l->len++] = '\n';
+	pthread_mutex_lock(&sink.lock);
+	if (!sink.running) {
+		pthread_mutex_unlock(&sink.lock);
+		if (write(STDERR_FILENO, l->at, l->len) < 0)
+			return; /* nowhere to say so */
+		return;
+	}
+	if (!buf_add(&sink.pending, l->at, l->len)) {
+		sink.dropped++;
+		sink.dropped_new++;
+	}
+	if (sink.pending.len == l->len) /* it was empty: the writer may sleep */
+		pthread_cond_signal(&sink.filled);
+	pthread_mutex_unlock(&sink.lock);
+}
+
+void log_event(enum log_level level, const char *event, uint64_t session,
+	       const struct log_field *fields, const char *text, ...)
+{
+	char said[1600];
+	struct line line;
+	va_list args;
+
+	if (level < least_now)
+		return;
+	va_start(args, text);
+	vsnprintf(said, sizeof said, text, args);
+	va_end(args);
+	line.len = 0;
+	if (format_now == LOG_JSON)
+		write_json(&line, level, event, session, fields, said);
+	else
+		write_text(&line, level, session, said);
+	emit(&line);
+}
+
+static void write_all(int fd, const char *at, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) { /* stderr shared with a terminal made non-blocking */
+			usleep(10000);
+			continue;
+		}
+		if (n <= 0)
+			return;
+		at += n;
+		len -= (size_t)n;
+	}
+}
+
+static void *writer_main(void *arg)
+{
+	struct buf mine;
+
+	(void)arg;
+	buf_init(&mine, LOG_PENDING_MAX);
+	pthread_mutex_lock(&sink.lock);
+	for (;;) {
+		struct buf full;
+		uint64_t dropped;
+
+		while (sink.pending.len == 0 && !sink.closing)
+			pthread_cond_wait(&sink.filled, &sink.lock);
+		if (sink.pending.len == 0)
+			break;
+		full = sink.pending;
+		sink.pending = mine;
+		dropped = sink.dropped_new;
+		sink.dropped_new = 0;
+		pthread_mutex_unlock(&sink.lock);
+		write_all(sink.fd, full.at, full.len);
+		buf_clear(&full);
+		mine = full;
+		if (dropped > 0)
+			log_warn("the log was read too slowly: %" PRIu64 " lines were dropped", dropped);
+		pthread_mutex_lock(&sink.lock);
+	}
+	pthread_mutex_unlock(&sink.lock);
+	buf_free(&mine);
+	return NULL;
+}
+
+void log_open(int fd, const char *program)
+{
+	sink.fd = fd;
+	sink.program = program;
+	sink.closing = false;
+	buf_init(&sink.pending, LOG_PENDING_MAX);
+	sink.running = pthread_create(&sink.writer, NULL, writer_main, NULL) == 0;
+}
+
+void log_close(void)
+{
+	if (!sink.running)
+		return;
+	pthread_mutex_lock(&sink.lock);
+	sink.closing = true;
+	pthread_cond_signal(&sink.filled);
+	pthread_mutex_unlock(&sink.lock);
+	pthread_join(sink.writer, NULL);
+	sink.running = false;
+	buf_free(&sink.pending);
+}
+
+void log_set_format(enum log_format format)
+{
+	format_now = format;
+}
+
+void log_set_level(enum log_level least)
+{
+	least_now = least;
+}
+
+bool log_wants(enum log_level level)
+{
+	return level >= least_now;
+}
+
+uint64_t log_dropped(void)
+{
+	uint64_t dropped;
+
+	pthread_mutex_lock(&sink.lock);
+	dropped = sink.dropped;
+	pthread_mutex_unlock(&sink.lock);
+	return dropped;
+}
