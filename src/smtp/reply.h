@@ -19,12 +19,17 @@ struct reply {
 };
 
 void reply_free(struct reply *r);
+/* The text that was there is given back; format's arguments may point into it. */
 void reply_set(struct reply *r, unsigned code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void reply_copy(struct reply *to, const struct reply *from);
 
-/* "550-5.7.1 one CRLF550 5.7.1 two CRLF": every line gets the code, and the enhanced code of the
- * first line where it has one; lines past SMTP_REPLY_LINE_MAX are cut. `text` as in struct reply.
- * A text without an enhanced code gets a fitting one (RFC 2034) when `enhanced`: 4.0.0, 5.0.0, 2.0.0. */
+/*
+ * "550-5.7.1 one CRLF550 5.7.1 two CRLF": every line gets the code, and the enhanced code of the
+ * first line where it has one. Lines past SMTP_REPLY_LINE_MAX are cut, lines after REPLY_LINES_MAX
+ * left out; a code outside 200..599 is sent as 451. `text` as in struct reply, NULL is empty. A text
+ * without an enhanced code gets a fitting one (RFC 2034) when `enhanced`: 4.0.0, 5.0.0, 2.0.0; a 3xx
+ * has none. False: out is full, and as it was.
+ */
 bool reply_write(struct buf *out, unsigned code, const char *text, bool enhanced) __attribute__((warn_unused_result));
 
 /* Reads a reply a line at a time. */
@@ -40,7 +45,11 @@ enum { REPLY_LINES_MAX = 128, REPLY_TEXT_MAX = 16384 };
 
 void reply_reader_init(struct reply_reader *r);
 void reply_reader_free(struct reply_reader *r);
-/* line comes without its CRLF. DONE: *out is filled, the reader is ready for the next reply. */
+/*
+ * line comes without its CRLF. DONE: *out is filled (what it held is given back), controls are
+ * blanks in it, and the reader is ready for the next reply. BAD: not a reply, or past a limit: what
+ * follows cannot be trusted.
+ */
 enum reply_step reply_read(struct reply_reader *r, struct slice line, struct reply *out);
 
 /* Whether text begins with an enhanced status code of that class ("4.7.0 ..."). */

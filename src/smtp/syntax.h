@@ -50,9 +50,16 @@ struct mail_command {
 	struct mail_params params;
 };
 
-syntax_fault syntax_mail(struct slice args, struct mail_command *out);	 /* args of MAIL */
-syntax_fault syntax_rcpt(struct slice args, struct path *out);		 /* args of RCPT */
-syntax_fault syntax_helo(struct slice args, struct slice *name_out);	 /* domain or address literal */
-bool syntax_is_domain(struct slice text);				 /* dot-string, RFC 1035 lengths, or U-label */
+/*
+ * Each takes the args of its command; *out is whole only when NULL comes back. One blank after
+ * "FROM:" and "TO:" is let pass. MAIL with octets above 127 and without SMTPUTF8 is 553 5.6.7; for
+ * RCPT, which cannot know, the caller looks at is_utf8. RCPT takes no parameters.
+ */
+syntax_fault syntax_mail(struct slice args, struct mail_command *out);
+syntax_fault syntax_rcpt(struct slice args, struct path *out);
+syntax_fault syntax_helo(struct slice args, struct slice *name_out); /* domain or address literal */
+
+/* RFC 1035 labels and lengths, underscores too; U-labels are valid UTF-8 without controls. */
+bool syntax_is_domain(struct slice text);
 
 #endif
