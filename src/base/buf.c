@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/mem.h"
 
@@ -11,9 +10,20 @@ bool slice_equal(struct slice a, struct slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+static char fold(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* strncasecmp() would stop at a NUL and ask the locale. */
 bool slice_equal_nocase(struct slice a, struct slice b)
 {
-	return a.len == b.len && (a.len == 0 || strncasecmp(a.at, b.at, a.len) == 0);
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (fold(a.at[i]) != fold(b.at[i]))
+			return false;
+	return true;
 }
 
 struct slice slice_trim(struct slice s)
@@ -31,7 +41,7 @@ struct slice slice_cut(struct slice s, char sep, struct slice *rest_out)
 	struct slice head = s;
 
 	if (found == NULL) {
-		*rest_out = (struct slice){ s.at + s.len, 0 };
+		*rest_out = (struct slice){ s.len > 0 ? s.at + s.len : s.at, 0 };
 		return s;
 	}
 	head.len = (size_t)(found - s.at);
