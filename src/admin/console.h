@@ -1,0 +1,50 @@
+/*
+ * console - the control socket: a command a line in, an answer out (behaviour 3.10, 4.1; T15).
+ *
+ * Runs on a loop and a thread of its own, and asks the workers for what they own. Its connections
+ * are sessions of the service `Control` and counted like any other. Peer credentials are checked:
+ * root, the daemon's own user, or a member of the socket's group.
+ */
+#ifndef ADMIN_CONSOLE_H
+#define ADMIN_CONSOLE_H
+
+#include "audit/audit.h"
+#include "base/complain.h"
+#include "front/crew.h"
+#include "net/endpoint.h"
+#include "policy/ledger.h"
+
+/* What the console can look at and ask for. Outlives it. The functions are called on its thread. */
+struct console_world {
+	struct audit *audit;
+	struct crew *crew;
+	struct ledger *ledger;
+	const char *version;
+	void *owner;
+	/* Load the configuration again (T6). true: done, complaints may hold warnings. */
+	bool (*reload)(void *owner, struct complaints *complaints);
+	void (*drain)(void *owner);
+	void (*stop)(void *owner);
+	const char *(*file)(void *owner);	/* the configuration's path */
+	uint64_t started_wall_ms;
+};
+
+struct console_door {
+	const char *name;
+	struct endpoint where; /* a Unix socket */
+	unsigned file_mode;
+	int backlog;
+	uint32_t timeout_ms;
+	struct audit_endpoint *endpoint;
+};
+
+struct console;
+
+/* Starts its thread. NULL: it could not; complaints tell. A socket file that nobody listens on is
+ * replaced; one that somebody does is an error. */
+struct console *console_start(const struct console_world *world, const struct console_door *doors,
+			      unsigned count, struct complaints *complaints);
+/* Closes its doors and connections and waits for its thread; removes the socket files. */
+void console_stop(struct console *c);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * crew - the workers, and the doors they stand at.
+ *
+ * Each worker has its own SO_REUSEPORT socket for every TCP door; a Unix door is the first
+ * worker's. The crew is driven from one thread, the one that made it (main): opening doors,
+ * swapping rules, draining. Errands are how that thread and the console ask workers for what they
+ * own.
+ */
+#ifndef FRONT_CREW_H
+#define FRONT_CREW_H
+
+#include <stdbool.h>
+
+#include "base/complain.h"
+#include "session/worker.h"
+
+struct crew;
+
+struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname);
+void crew_free(struct crew *crew); /* after crew_join */
+unsigned crew_size(const struct crew *crew);
+struct loop *crew_loop(struct crew *crew, unsigned worker);
+
+/*
+ * Open the doors of these rules that are not open yet, close those that they no longer have, and
+ * let new sessions begin with them. Everything that can fail is done first: false leaves the doors
+ * and rules as they were. Takes its own reference.
+ */
+bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints);
+
+/* No new connections; sessions end at their next pause, and after within_ms all the same (T7). */
+void crew_drain(struct crew *crew, uint32_t within_ms);
+/* End every session now. */
+void crew_hurry(struct crew *crew);
+/* Waits until every session is gone and the threads have ended. Called once, last. */
+void crew_join(struct crew *crew);
+uint64_t crew_sessions(struct crew *crew); /* live, summed; any thread */
+bool crew_is_draining(struct crew *crew);
+
+/*
+ * An errand visits the workers one after the other, on their threads, and comes home: visit runs
+ * on each, home last, on the loop of whoever sent it. Embedded in what it gathers; freed by home.
+ */
+struct errand {
+	struct note note;
+	struct crew *crew;
+	struct loop *loop;
+	unsigned at;
+	void (*visit)(struct errand *self, struct worker *w);
+	void (*home)(struct errand *self);
+};
+void crew_send(struct crew *crew, struct errand *e, struct loop *from,
+	       void (*visit)(struct errand *self, struct worker *w), void (*home)(struct errand *self));
+
+/* The sum of one statistic over all workers; any thread. */
+struct crew_stats {
+#define CREW_STAT(name, text) uint64_t name;
+	WORKER_STATS(CREW_STAT)
+#undef CREW_STAT
+	uint64_t live;
+	uint64_t held;
+};
+void crew_stats(struct crew *crew, struct crew_stats *out);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * worker - one thread's share of the service: its loop, the sessions that live on it, and what
+ * they use together.
+ *
+ * Everything in it belongs to its thread; other threads send it errands (front/crew.h). Only the
+ * statistics may be read from anywhere: they are written by one thread and summed by whoever asks.
+ */
+#ifndef SESSION_WORKER_H
+#define SESSION_WORKER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "net/loop.h"
+#include "relay/relay.h"
+#include "session/rules.h"
+
+/* Every number the service counts, a row each: X(name, what it counts). */
+#define WORKER_STATS(X)                                                   \
+	X(connections, "connections accepted")                            \
+	X(capped, "connections refused by a session cap")                 \
+	X(commands, "commands read")                                      \
+	X(errors, "commands refused for syntax or order")                 \
+	X(rejections, "connect, EHLO, MAIL, RCPT and DATA refused (D38)") \
+	X(recipients, "recipients accepted")                              \
+	X(receptions, "messages accepted (D39)")                          \
+	X(octets, "octets of accepted messages")                          \
+	X(tarpits, "answers held back")                                   \
+	X(tarpit_ms, "milliseconds of holding back asked for")            \
+	X(hangups, "clients that left without QUIT")                      \
+	X(timeouts, "sessions ended by a timeout")                        \
+	X(early_talkers, "clients that spoke before the banner")          \
+	X(accept_pauses, "times accepting stopped for want of descriptors")
+
+#define STAT_MEMBER(name, text) _Atomic uint64_t name;
+struct worker_stats {
+	WORKER_STATS(STAT_MEMBER)
+};
+#undef STAT_MEMBER
+
+/* Only the worker's own thread adds. */
+static inline void stat_add(_Atomic uint64_t *stat, uint64_t n)
+{
+	atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+struct session;
+
+struct worker {
+	unsigned index;
+	struct loop *loop;
+	struct relay_world relay;     /* loop, dns, jobs, hostname */
+	LIST_HEAD(, session) sessions;
+	uint32_t session_count;
+	uint32_t held;		      /* sessions in a tarpit now */
+	uint64_t next_session;	      /* for ids: time and worker above, a number below */
+	bool draining;
+	struct worker_stats stats;
+};
+
+struct worker *worker_new(unsigned index, struct jobs *jobs, const char *hostname);
+void worker_free(struct worker *w); /* no session is left on it */
+
+#endif
