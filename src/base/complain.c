@@ -21,6 +21,7 @@ void complaints_free(struct complaints *c)
 	complaints_init(c);
 }
 
+__attribute__((format(printf, 4, 0)))
 static void add(struct complaints *c, enum gravity gravity, struct place at, const char *format,
 		va_list args)
 {
