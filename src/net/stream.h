@@ -50,6 +50,7 @@ struct stream {
 	bool paused : 1;
 	bool fin : 1;		/* the peer has sent FIN */
 	bool drained_wanted : 1;
+	bool skipping : 1;	/* inside a line that is too long */
 };
 
 /* Takes fd, non-blocking. First news: INPUT, when there is any. */
@@ -61,13 +62,14 @@ void stream_close(struct stream *s); /* what is not sent yet is lost; twice is h
 /* Closes with a reset, so that the kernel keeps nothing of it. */
 void stream_abort(struct stream *s);
 bool stream_is_open(const struct stream *s);
+/* What broke it, in words. */
 const char *stream_error(const struct stream *s);
 
 enum stream_got {
 	STREAM_NOTHING,	     /* no whole line (or no byte) now; INPUT comes when there is more */
 	STREAM_GOT,
 	STREAM_BARE,	     /* a line with a bare CR or LF in it; it has been eaten */
-	STREAM_LONG,	     /* longer than max; eaten as far as it was read, call again until not LONG */
+	STREAM_LONG,	     /* a line longer than max; it has been eaten whole */
 	STREAM_OVER,	     /* the peer has sent FIN, or the stream is broken: no more will come */
 };
 

@@ -1,0 +1,394 @@
+/*
+ * Edge-triggered: one epoll_ctl a connection, none for pausing and resuming. `readable` remembers
+ * that the socket may hold more than was read; a short read clears it, the next edge sets it.
+ *
+ * Reading goes through one scratch buffer a thread. Who has unread bytes in it is its holder; when
+ * another stream wants to read, the holder's bytes move to a buffer of its own. So a stream whose
+ * input is eaten at once, which is nearly all of them, never owns an input buffer.
+ */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+/* Lines are read in small pieces, so that what a client pipelines stays in its socket. */
+enum { SCRATCH = 65536, LINE_READ = 4096 };
+
+static _Thread_local char scratch[SCRATCH];
+static _Thread_local struct stream *holder;
+
+static void scratch_take(struct stream *s)
+{
+	if (holder != NULL && holder != s && holder->view.len > 0) {
+		CHECK(buf_add_slice(&holder->in, holder->view));
+		holder->view = buf_slice(&holder->in);
+	}
+	holder = s;
+}
+
+static void broke(struct stream *s, int error)
+{
+	s->error = error;
+	s->readable = false;
+}
+
+/* One read of up to want octets behind what is unread. */
+static void fill(struct stream *s, size_t want)
+{
+	size_t kept = 0;
+	ssize_t n;
+
+	if (s->view.len == 0)
+		buf_free(&s->in);
+	else if (s->in.len > 0)
+		buf_eat(&s->in, s->in.len - s->view.len);
+	scratch_take(s);
+	if (s->in.len == 0 && s->view.len > 0) {
+		kept = s->view.len;
+		memmove(scratch, s->view.at, kept);
+	}
+	if (want > SCRATCH - kept)
+		want = SCRATCH - kept;
+	do
+		n = recv(s->fd, scratch + kept, want, 0);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0) {
+		s->readable = false;
+		if (n == 0)
+			s->fin = true;
+		else if (errno != EAGAIN && errno != EWOULDBLOCK)
+			broke(s, errno);
+		n = 0;
+	} else if ((size_t)n < want && !s->fin) {
+		s->readable = false; /* a short read emptied the socket; the next edge tells of more */
+	}
+	if (s->in.len > 0) {
+		CHECK(buf_add(&s->in, scratch, (size_t)n));
+		s->view = buf_slice(&s->in);
+	} else {
+		s->view = (struct slice){ scratch, kept + (size_t)n };
+	}
+}
+
+static bool is_over(const struct stream *s)
+{
+	return s->fd < 0 || s->error != 0 || (s->fin && !s->readable);
+}
+
+void stream_eat(struct stream *s, size_t len)
+{
+	CHECK(len <= s->view.len);
+	s->view.at += len;
+	s->view.len -= len;
+}
+
+/* Only the CR before the final LF may be there. */
+static bool has_bare_cr(struct slice line)
+{
+	return line.len > 0 && memchr(line.at, '\r', line.len) != NULL;
+}
+
+static enum stream_got line_done(struct stream *s, size_t len, size_t max, struct slice *line_out)
+{
+	struct slice line = { s->view.at, len };
+	bool skipped = s->skipping;
+
+	stream_eat(s, len);
+	s->skipping = false;
+	if (skipped || len > max)
+		return STREAM_LONG;
+	if (len < 2 || line.at[len - 2] != '\r')
+		return STREAM_BARE;
+	line.len -= 2;
+	if (has_bare_cr(line))
+		return STREAM_BARE;
+	*line_out = line;
+	return STREAM_GOT;
+}
+
+enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out)
+{
+	size_t looked = 0;
+
+	CHECK(max <= SCRATCH - LINE_READ);
+	for (;;) {
+		const char *lf = NULL;
+
+		if (s->view.len > looked)
+			lf = memchr(s->view.at + looked, '\n', s->view.len - looked);
+		if (lf != NULL)
+			return line_done(s, (size_t)(lf - s->view.at) + 1, max, line_out);
+		looked = s->view.len;
+		if (looked > max) {
+			stream_eat(s, looked);
+			s->skipping = true;
+			looked = 0;
+		}
+		if (!s->readable)
+			return is_over(s) ? STREAM_OVER : STREAM_NOTHING;
+		fill(s, LINE_READ);
+	}
+}
+
+enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out)
+{
+	if (s->view.len == 0 && s->readable)
+		fill(s, SCRATCH);
+	if (s->view.len == 0)
+		return is_over(s) ? STREAM_OVER : STREAM_NOTHING;
+	*bytes_out = s->view;
+	return STREAM_GOT;
+}
+
+bool stream_has_input(struct stream *s)
+{
+	int unread = 0;
+
+	if (s->view.len > 0)
+		return true;
+	return s->fd >= 0 && ioctl(s->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+/*
+ * A paused stream reads nothing, so an edge says only that something came or went. One poll tells
+ * which: a reset ends it at once; a FIN ends it unless unread input is there, which is served when
+ * the pause is over (T10).
+ */
+static void heard_while_paused(struct stream *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLRDHUP };
+
+	s->readable = true;
+	if (poll(&p, 1, 0) < 1)
+		return;
+	if (p.revents & (POLLERR | POLLHUP)) {
+		broke(s, ECONNRESET);
+		s->hear(s->owner, STREAM_BROKEN);
+		return;
+	}
+	if (p.revents & POLLRDHUP) {
+		s->fin = true;
+		if (!stream_has_input(s))
+			s->hear(s->owner, STREAM_ENDED);
+	}
+}
+
+static void connect_over(struct stream *s)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		error = errno;
+	s->connecting = false;
+	if (error != 0)
+		broke(s, error);
+	s->hear(s->owner, error != 0 ? STREAM_BROKEN : STREAM_CONNECTED);
+}
+
+static void send_some(struct stream *s)
+{
+	while (s->out.len > 0) {
+		ssize_t n = send(s->fd, s->out.at, s->out.len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			if (errno != EAGAIN && errno != EWOULDBLOCK)
+				broke(s, errno);
+			return;
+		}
+		buf_eat(&s->out, (size_t)n);
+	}
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)fd;
+	if (s->connecting) {
+		if (what & (EV_WRITE | EV_READ | EV_CLOSED))
+			connect_over(s);
+		return;
+	}
+	if (s->error != 0) {
+		s->hear(s->owner, STREAM_BROKEN);
+		return;
+	}
+	if (what & EV_CLOSED)
+		s->fin = true; /* its edge comes once: read on to the end although a read is short */
+	if ((what & EV_WRITE) && s->out.len > 0) {
+		send_some(s);
+		if (s->error != 0) {
+			s->hear(s->owner, STREAM_BROKEN);
+			return;
+		}
+		if (s->out.len == 0 && s->drained_wanted) {
+			s->drained_wanted = false;
+			s->hear(s->owner, STREAM_DRAINED);
+			if (s->fd < 0)
+				return;
+		}
+	}
+	if (what & (EV_READ | EV_CLOSED)) {
+		if (s->paused) {
+			heard_while_paused(s);
+			return;
+		}
+		s->readable = true;
+		s->hear(s->owner, STREAM_INPUT);
+	}
+}
+
+static void watch(struct stream *s, short also)
+{
+	event_assign(&s->event, loop_base(s->loop), s->fd,
+		     (short)(EV_READ | EV_CLOSED | EV_ET | EV_PERSIST | also), on_event, s);
+	event_priority_set(&s->event, 0);
+	event_add(&s->event, NULL);
+}
+
+/* From the loop, soon. */
+static void nudge(struct stream *s, short what)
+{
+	event_active(&s->event, what, 0);
+}
+
+static void init(struct stream *s, struct loop *loop, int fd, stream_hear *hear, void *owner)
+{
+	memset(s, 0, sizeof *s);
+	s->loop = loop;
+	s->fd = fd;
+	s->hear = hear;
+	s->owner = owner;
+}
+
+void stream_open(struct stream *s, struct loop *loop, int fd, stream_hear *hear, void *owner)
+{
+	init(s, loop, fd, hear, owner);
+	watch(s, 0);
+}
+
+bool stream_connect(struct stream *s, struct loop *loop, const struct endpoint *to, stream_hear *hear, void *owner)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_sockaddr(to, &sa);
+	int one = 1;
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	init(s, loop, fd, hear, owner);
+	if (fd < 0) {
+		s->error = errno;
+		return false;
+	}
+	if (sa.ss_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	s->connecting = true;
+	watch(s, EV_WRITE);
+	if (connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS) {
+		s->error = errno;
+		event_del(&s->event);
+		close(fd);
+		s->fd = -1;
+		return false;
+	}
+	return true;
+}
+
+void stream_close(struct stream *s)
+{
+	if (s->fd < 0)
+		return;
+	event_del(&s->event);
+	close(s->fd);
+	s->fd = -1;
+	if (holder == s)
+		holder = NULL;
+	s->view = (struct slice){ 0 };
+	buf_free(&s->in);
+	buf_free(&s->out);
+}
+
+void stream_abort(struct stream *s)
+{
+	struct linger at_once = { 1, 0 };
+
+	if (s->fd >= 0)
+		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	stream_close(s);
+}
+
+bool stream_is_open(const struct stream *s)
+{
+	return s->fd >= 0;
+}
+
+const char *stream_error(const struct stream *s)
+{
+	return s->error != 0 ? strerror(s->error) : "closed by the peer";
+}
+
+void stream_again(struct stream *s)
+{
+	nudge(s, EV_READ);
+}
+
+void stream_pause(struct stream *s)
+{
+	s->paused = true;
+}
+
+void stream_resume(struct stream *s)
+{
+	if (!s->paused)
+		return;
+	s->paused = false;
+	if (s->view.len > 0 || s->readable || s->fin)
+		nudge(s, EV_READ);
+}
+
+void stream_write(struct stream *s, struct slice bytes)
+{
+	if (s->fd >= 0 && s->error == 0)
+		CHECK(buf_add_slice(&s->out, bytes));
+}
+
+struct buf *stream_out(struct stream *s)
+{
+	return &s->out;
+}
+
+/* What can't leave now waits for the socket's edge, which has to be watched for first. */
+void stream_flush(struct stream *s)
+{
+	if (s->fd < 0 || s->connecting || s->out.len == 0)
+		return;
+	if (s->error == 0)
+		send_some(s);
+	if (s->error != 0) {
+		nudge(s, EV_READ);
+		return;
+	}
+	if (s->out.len == 0)
+		return;
+	s->drained_wanted = true;
+	if (!(event_get_events(&s->event) & EV_WRITE)) {
+		event_del(&s->event);
+		watch(s, EV_WRITE);
+	}
+}
+
+size_t stream_unsent(const struct stream *s)
+{
+	return s->out.len;
+}
