@@ -166,6 +166,18 @@ struct audit_endpoint *audit_endpoint_find(struct audit *audit, struct audit_ser
 	return e;
 }
 
+struct audit_endpoint *audit_endpoint_nth(struct audit *audit, struct audit_service *service, unsigned n)
+{
+	struct audit_endpoint *e;
+
+	pthread_mutex_lock(&audit->lock);
+	TAILQ_FOREACH (e, &service->endpoints, others)
+		if (n-- == 0)
+			break;
+	pthread_mutex_unlock(&audit->lock);
+	return e;
+}
+
 const char *audit_endpoint_name(const struct audit_endpoint *endpoint)
 {
 	return endpoint->name;

@@ -35,6 +35,8 @@ const char *audit_service_nth(const struct audit *audit, unsigned n);
 struct audit_endpoint *audit_endpoint(struct audit *audit, struct audit_service *service, const char *name);
 /* Found, never made. */
 struct audit_endpoint *audit_endpoint_find(struct audit *audit, struct audit_service *service, const char *name);
+/* In the order made, until NULL. */
+struct audit_endpoint *audit_endpoint_nth(struct audit *audit, struct audit_service *service, unsigned n);
 const char *audit_endpoint_name(const struct audit_endpoint *endpoint);
 struct audit_service *audit_endpoint_service(const struct audit_endpoint *endpoint);
 
