@@ -29,7 +29,8 @@ static struct result feed(struct slice in, const uint8_t sizes[3], uint32_t line
 
 	data_reader_init(&got.r, line_max);
 	for (unsigned turn = 0; !got.ended && got.used < in.len; turn++) {
-		size_t left = in.len - got.used, len = sizes ? 1u + sizes[turn % 3] % 32 : left, used;
+		size_t left = in.len - got.used, len = sizes ? 1u + sizes[turn % 3] % 32 : left,
+		       used;
 		struct slice piece = { in.at + got.used, len < left ? len : left };
 
 		got.ended = data_read(&got.r, piece, keep_part, &got.kept, &used);
@@ -49,7 +50,8 @@ static void check_round_trip(struct slice message, const uint8_t sizes[3])
 	data_writer_init(&w);
 	CHECK(data_write(&w, (struct slice){ message.at, half }, &wire));
 	if (message.len > 0)
-		CHECK(data_write(&w, (struct slice){ message.at + half, message.len - half }, &wire));
+		CHECK(data_write(&w, (struct slice){ message.at + half, message.len - half },
+				 &wire));
 	CHECK(data_end(&w, &wire));
 	back = feed(buf_slice(&wire), NULL, UINT32_MAX);
 	CHECK(back.ended && back.used == wire.len && back.r.fault == DATA_FINE);

@@ -1,5 +1,5 @@
 // room: smtp
-/* What a next hop answers, line by line; what we make of it is one good reply with the same code. */
+/* What a next hop answers, line by line; what we make of it is one good reply of that code. */
 #include <stdint.h>
 
 #include "base/check.h"
@@ -22,7 +22,8 @@ static void check_written(const struct reply *want)
 	for (rest = buf_slice(&wire); rest.len > 0;) {
 		CHECK(step == REPLY_MORE);
 		line = slice_cut(rest, '\n', &rest);
-		CHECK(line.len >= 5 && line.len < SMTP_REPLY_LINE_MAX && line.at[line.len - 1] == '\r');
+		CHECK(line.len >= 5 && line.len < SMTP_REPLY_LINE_MAX &&
+		      line.at[line.len - 1] == '\r');
 		line.len--;
 		for (size_t i = 0; i < line.len; i++)
 			CHECK((unsigned char)line.at[i] >= ' ');

@@ -7,8 +7,8 @@
  */
 enum state {
 	AT_LINE_START,
-	AT_DOT,	    /* "." at the start of a line: dropped, stuffing or end */
-	AT_DOT_CR,  /* ".CR": dropped, an LF makes it the end */
+	AT_DOT,	   /* "." at the start of a line: dropped, stuffing or end */
+	AT_DOT_CR, /* ".CR": dropped, an LF makes it the end */
 	AT_TEXT,
 	AT_TEXT_CR, /* its CR is kept already, an LF must follow */
 };
@@ -27,7 +27,7 @@ static inline bool is_special(char c)
 	return c == '\r' || c == '\n' || c == '\0';
 }
 
-/* Length of the text before the next CR, LF or NUL, eight octets at a time: this is the hot path. */
+/* Length of the text before the next CR, LF or NUL. The hot path: eight octets at a time. */
 static size_t text_run(const char *at, size_t len, bool *is_8bit)
 {
 	uint64_t word, seen = 0;
@@ -59,7 +59,7 @@ void data_reader_init(struct data_reader *r, uint32_t line_max)
 	*r = (struct data_reader){ .line_max = line_max, .in_header = true };
 }
 
-/* What of the chunk is seen but not yet given away: [from, to) . */
+/* The chunk, and from where on it is not yet given away. */
 struct run {
 	const char *at;
 	size_t from;
@@ -176,7 +176,8 @@ bool data_read(struct data_reader *r, struct slice in, data_keep *keep, void *ar
 			if (in.at[pos] == '\r')
 				r->state = AT_TEXT_CR;
 			else
-				run_fault(r, &run, pos, in.at[pos] == '\n' ? DATA_BARE_LF : DATA_NUL);
+				run_fault(r, &run, pos,
+					  in.at[pos] == '\n' ? DATA_BARE_LF : DATA_NUL);
 			pos++;
 			break;
 		case AT_TEXT_CR:

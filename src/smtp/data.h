@@ -42,18 +42,22 @@ void data_reader_init(struct data_reader *r, uint32_t line_max);
 /*
  * Eats from in up to the end of the message at most; *used_out says how much. What belongs to the
  * message, unstuffed, goes to `out` as slices of `in` through keep (in order; nothing after a
- * fault). True: the end was met; what follows in `in` is the next command.
+ * fault). True: the end was met; what follows in `in` is the next command. Init before the next
+ * message.
  */
 typedef void data_keep(void *arg, struct slice part);
-bool data_read(struct data_reader *r, struct slice in, data_keep *keep, void *arg, size_t *used_out);
+bool data_read(struct data_reader *r, struct slice in, data_keep *keep, void *arg,
+	       size_t *used_out);
 
-/* The other way: the message as it goes on the wire. Adds the dots; the caller ends with data_end. */
+/* The other way: the message as it goes on the wire. Adds the dots; the caller ends with data_end.
+ * False: out is full, the message is lost. */
 struct data_writer {
 	bool at_line_start; /* private */
 };
 void data_writer_init(struct data_writer *w);
 /* Appends the stuffed form of part to out. The input is what data_read let through. */
-bool data_write(struct data_writer *w, struct slice part, struct buf *out) __attribute__((warn_unused_result));
+bool data_write(struct data_writer *w, struct slice part, struct buf *out)
+	__attribute__((warn_unused_result));
 /* CRLF if the last line lacks it, then ".CRLF". */
 bool data_end(struct data_writer *w, struct buf *out) __attribute__((warn_unused_result));
 

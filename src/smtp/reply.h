@@ -15,22 +15,24 @@
 /* A reply as a value; owns its text. Zeroed: none. */
 struct reply {
 	uint16_t code;
-	char *text; /* without code and CRLFs; lines divided by '\n'; enhanced code first where there is one */
+	char *text; /* without code and CRLFs, lines divided by '\n'; enhanced code first if any */
 };
 
 void reply_free(struct reply *r);
 /* The text that was there is given back; format's arguments may point into it. */
-void reply_set(struct reply *r, unsigned code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void reply_set(struct reply *r, unsigned code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 void reply_copy(struct reply *to, const struct reply *from);
 
 /*
  * "550-5.7.1 one CRLF550 5.7.1 two CRLF": every line gets the code, and the enhanced code of the
- * first line where it has one. Lines past SMTP_REPLY_LINE_MAX are cut, lines after REPLY_LINES_MAX
- * left out; a code outside 200..599 is sent as 451. `text` as in struct reply, NULL is empty. A text
- * without an enhanced code gets a fitting one (RFC 2034) when `enhanced`: 4.0.0, 5.0.0, 2.0.0; a 3xx
- * has none. False: out is full, and as it was.
+ * first line where it has one. Lines past SMTP_REPLY_LINE_MAX are cut, those after REPLY_LINES_MAX
+ * left out; a code outside 200..599 is sent as 451. `text` as in struct reply, NULL is empty. One
+ * without an enhanced code gets a fitting one (RFC 2034) when `enhanced`: 4.0.0, 5.0.0, 2.0.0; a
+ * 3xx has none. False: out is full, and as it was.
  */
-bool reply_write(struct buf *out, unsigned code, const char *text, bool enhanced) __attribute__((warn_unused_result));
+bool reply_write(struct buf *out, unsigned code, const char *text, bool enhanced)
+	__attribute__((warn_unused_result));
 
 /* Reads a reply a line at a time. */
 struct reply_reader {

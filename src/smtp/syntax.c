@@ -3,6 +3,14 @@
 #include "base/addr.h"
 #include "smtp/smtp.h"
 
+/* Postfix's words, where it has some: they are what people search for. */
+static const char mail_usage[] = "501 5.5.4 Syntax: MAIL FROM:<address>";
+static const char rcpt_usage[] = "501 5.5.4 Syntax: RCPT TO:<address>";
+static const char bad_recipient[] = "501 5.1.3 Bad recipient address syntax";
+static const char bad_size[] = "501 5.5.4 Bad message size syntax";
+static const char undeclared_utf8[] = "553 5.6.7 Must declare SMTPUTF8 to send unicode address";
+static const char unsupported[] = "555 5.5.4 Unsupported option";
+
 struct command command_split(struct slice line)
 {
 	struct command c;
@@ -210,7 +218,7 @@ static bool skip_route(struct slice *s)
 	return s->len > 0 && *s->at != '>';
 }
 
-/* Takes "<...>" from the front of s. Empty, or without a domain: the caller knows if that is legal. */
+/* Takes "<...>" from the front of s. An empty one, or no domain: the caller knows what is legal. */
 static bool take_path(struct slice *s, struct path *out)
 {
 	const char *start;
@@ -259,10 +267,10 @@ static syntax_fault set_size(struct mail_params *p, struct slice value, bool has
 	uint64_t size = 0;
 
 	if (!has_value || value.len == 0 || value.len > 20) /* RFC 1870: 1*20DIGIT */
-		return "501 5.5.4 Bad message size syntax";
+		return bad_size;
 	for (size_t i = 0; i < value.len; i++)
 		if (value.at[i] < '0' || value.at[i] > '9')
-			return "501 5.5.4 Bad message size syntax";
+			return bad_size;
 	for (size_t i = 0; i < value.len; i++)
 		if (__builtin_mul_overflow(size, 10, &size) ||
 		    __builtin_add_overflow(size, (uint64_t)(value.at[i] - '0'), &size))
@@ -318,7 +326,7 @@ static syntax_fault read_param(struct slice word, struct mail_params *p, unsigne
 		*seen |= 1U << i;
 		return mail_params[i].set(p, value, has_value);
 	}
-	return "555 5.5.4 Unsupported option";
+	return unsupported;
 }
 
 static syntax_fault read_params(struct slice args, struct mail_params *p)
@@ -341,16 +349,16 @@ syntax_fault syntax_mail(struct slice args, struct mail_command *out)
 
 	*out = (struct mail_command){ 0 };
 	if (!take_label(&args, SLICE("FROM:")))
-		return "501 5.5.4 Syntax: MAIL FROM:<address>";
+		return mail_usage;
 	if (!take_path(&args, &out->from) || (out->from.local.len > 0 && out->from.domain.len == 0))
 		return "501 5.1.7 Bad sender address syntax";
 	if (is_too_long(&out->from))
 		return "501 5.1.7 Path too long";
 	if (args.len > 0 && *args.at != ' ')
-		return "501 5.5.4 Syntax: MAIL FROM:<address>";
+		return mail_usage;
 	fault = read_params(args, &out->params);
 	if (fault == NULL && out->from.is_utf8 && !out->params.smtputf8)
-		fault = "553 5.6.7 Must declare SMTPUTF8 to send unicode address"; /* RFC 6531 3.5 */
+		fault = undeclared_utf8;
 	return fault;
 }
 
@@ -358,15 +366,15 @@ syntax_fault syntax_rcpt(struct slice args, struct path *out)
 {
 	*out = (struct path){ 0 };
 	if (!take_label(&args, SLICE("TO:")))
-		return "501 5.5.4 Syntax: RCPT TO:<address>";
+		return rcpt_usage;
 	if (!take_path(&args, out) || out->local.len == 0)
-		return "501 5.1.3 Bad recipient address syntax";
+		return bad_recipient;
 	/* RFC 5321 4.5.1: the one local part that needs no domain */
 	if (out->domain.len == 0 && !slice_equal_nocase(out->address, SLICE("postmaster")))
-		return "501 5.1.3 Bad recipient address syntax";
+		return bad_recipient;
 	if (is_too_long(out))
 		return "501 5.1.3 Path too long";
 	if (args.len == 0)
 		return NULL;
-	return *args.at == ' ' ? "555 5.5.4 Unsupported option" : "501 5.5.4 Syntax: RCPT TO:<address>";
+	return *args.at == ' ' ? unsupported : rcpt_usage;
 }

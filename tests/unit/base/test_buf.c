@@ -9,7 +9,10 @@
 
 #include "base/buf.h"
 
-#define CASE(text) { text, sizeof(text) - 1 }
+#define CASE(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static void test_slice_equal(void **state)
@@ -59,7 +62,8 @@ static void test_slice_cut(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct slice rest, head = slice_cut(cases[i].in, '=', &rest);
 
-		if (!slice_equal(head, cases[i].want_head) || !slice_equal(rest, cases[i].want_rest))
+		if (!slice_equal(head, cases[i].want_head) ||
+		    !slice_equal(rest, cases[i].want_rest))
 			fail_msg("%s", cases[i].name);
 	}
 	/* What is cut may be where the rest goes. */

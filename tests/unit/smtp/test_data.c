@@ -53,11 +53,15 @@ static void assert_same(const struct result *a, const struct result *b, const ch
 {
 	if (a->ended != b->ended || a->used != b->used || a->r.fault != b->r.fault ||
 	    a->r.size != b->r.size || a->r.is_8bit != b->r.is_8bit ||
-	    a->r.received != b->r.received || !slice_equal(buf_slice(&a->kept), buf_slice(&b->kept)))
+	    a->r.received != b->r.received ||
+	    !slice_equal(buf_slice(&a->kept), buf_slice(&b->kept)))
 		fail_msg("%s: the result depends on the pieces", name);
 }
 
-#define CASE(text) { text, sizeof(text) - 1 }
+#define CASE(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
 
 static const struct {
 	const char *name;
@@ -73,8 +77,10 @@ static const struct {
 	{ "pipelined command stays", CASE("a\r\n.\r\nQUIT\r\n"), true, DATA_FINE, CASE("a\r\n"),
 	  CASE("QUIT\r\n") },
 	{ "stuffed dot", CASE("..a\r\n.\r\n"), true, DATA_FINE, CASE(".a\r\n"), CASE("") },
-	{ "stuffed lone dot", CASE("a\r\n..\r\n.\r\n"), true, DATA_FINE, CASE("a\r\n.\r\n"), CASE("") },
-	{ "dot that was not stuffed", CASE(".a\r\n.\r\n"), true, DATA_FINE, CASE("a\r\n"), CASE("") },
+	{ "stuffed lone dot", CASE("a\r\n..\r\n.\r\n"), true, DATA_FINE, CASE("a\r\n.\r\n"),
+	  CASE("") },
+	{ "dot that was not stuffed", CASE(".a\r\n.\r\n"), true, DATA_FINE, CASE("a\r\n"),
+	  CASE("") },
 	{ "three dots", CASE("...\r\n.\r\n"), true, DATA_FINE, CASE("..\r\n"), CASE("") },
 	{ "dot inside a line", CASE("a.\r\n.\r\n"), true, DATA_FINE, CASE("a.\r\n"), CASE("") },
 	{ "tabs are text", CASE("a\tb\t\t\t\t\t\t\t\tc\r\n.\r\n"), true, DATA_FINE,
@@ -85,36 +91,39 @@ static const struct {
 	{ "no end yet, dot CR", CASE("a\r\n.\r"), false, DATA_FINE, CASE("a\r\n"), CASE("") },
 
 	{ "smuggling LF . LF", CASE("a\n.\nX\r\n.\r\n"), true, DATA_BARE_LF, CASE("a"), CASE("") },
-	{ "smuggling LF . CRLF", CASE("a\n.\r\nX\r\n.\r\n"), true, DATA_BARE_LF, CASE("a"), CASE("") },
+	{ "smuggling LF . CRLF", CASE("a\n.\r\nX\r\n.\r\n"), true, DATA_BARE_LF, CASE("a"),
+	  CASE("") },
 	{ "smuggling CRLF . LF", CASE("a\r\n.\nX\r\n.\r\n"), true, DATA_BARE_LF, CASE("a\r\n"),
 	  CASE("") },
-	{ "smuggling CR . CR", CASE("a\r.\rX\r\n.\r\n"), true, DATA_BARE_CR, CASE("a\r"), CASE("") },
+	{ "smuggling CR . CR", CASE("a\r.\rX\r\n.\r\n"), true, DATA_BARE_CR, CASE("a\r"),
+	  CASE("") },
 	{ "smuggling CR . CRLF", CASE("a\r.\r\nX\r\n.\r\n"), true, DATA_BARE_CR, CASE("a\r"),
 	  CASE("") },
-	{ "smuggling CR . LF", CASE("a\r.\nX\r\n.\r\n"), true, DATA_BARE_CR, CASE("a\r"), CASE("") },
+	{ "smuggling CR . LF", CASE("a\r.\nX\r\n.\r\n"), true, DATA_BARE_CR, CASE("a\r"),
+	  CASE("") },
 	{ "smuggling LF . CR", CASE("a\n.\rX\r\n.\r\n"), true, DATA_BARE_LF, CASE("a"), CASE("") },
 	{ "smuggling CRLF . CR", CASE("a\r\n.\rX\r\n.\r\n"), true, DATA_BARE_CR, CASE("a\r\n"),
 	  CASE("") },
 	{ "smuggling CRLF . CR CRLF", CASE("a\r\n.\r\r\nX\r\n.\r\n"), true, DATA_BARE_CR,
 	  CASE("a\r\n"), CASE("") },
-	{ "smuggling CR CRLF . CRLF is an end, and a fault", CASE("a\r\r\n.\r\nX"), true, DATA_BARE_CR,
-	  CASE("a\r"), CASE("X") },
+	{ "smuggling CR CRLF . CRLF is an end, and a fault", CASE("a\r\r\n.\r\nX"), true,
+	  DATA_BARE_CR, CASE("a\r"), CASE("X") },
 	{ "smuggling CR CR LF . CR CR LF", CASE("a\r\r\n.\r\r\nX\r\n.\r\n"), true, DATA_BARE_CR,
 	  CASE("a\r"), CASE("") },
 	{ "smuggling LF CR . CRLF", CASE("a\n\r.\r\nX\r\n.\r\n"), true, DATA_BARE_LF, CASE("a"),
 	  CASE("") },
 	{ "smuggling LF LF", CASE("a\r\n\n.\r\nX\r\n.\r\n"), true, DATA_BARE_LF, CASE("a\r\n"),
 	  CASE("") },
-	{ "smuggling CRLF NUL . CRLF", CASE("a\r\n\0.\r\nX\r\n.\r\n"), true, DATA_NUL, CASE("a\r\n"),
-	  CASE("") },
-	{ "smuggling CRLF . NUL CRLF", CASE("a\r\n.\0\r\nX\r\n.\r\n"), true, DATA_NUL, CASE("a\r\n"),
-	  CASE("") },
+	{ "smuggling CRLF NUL . CRLF", CASE("a\r\n\0.\r\nX\r\n.\r\n"), true, DATA_NUL,
+	  CASE("a\r\n"), CASE("") },
+	{ "smuggling CRLF . NUL CRLF", CASE("a\r\n.\0\r\nX\r\n.\r\n"), true, DATA_NUL,
+	  CASE("a\r\n"), CASE("") },
 	{ "smuggling CRLF . CR NUL LF", CASE("a\r\n.\r\0\nX\r\n.\r\n"), true, DATA_BARE_CR,
 	  CASE("a\r\n"), CASE("") },
 	{ "smuggling CR NUL LF . CRLF", CASE("a\r\0\n.\r\nX\r\n.\r\n"), true, DATA_BARE_CR,
 	  CASE("a\r"), CASE("") },
-	{ "smuggling stuffed LF .. CRLF", CASE("a\n..\r\nX\r\n.\r\n"), true, DATA_BARE_LF, CASE("a"),
-	  CASE("") },
+	{ "smuggling stuffed LF .. CRLF", CASE("a\n..\r\nX\r\n.\r\n"), true, DATA_BARE_LF,
+	  CASE("a"), CASE("") },
 	{ "smuggling at the very start, LF", CASE(".\nX\r\n.\r\n"), true, DATA_BARE_LF, CASE(""),
 	  CASE("") },
 	{ "smuggling at the very start, CR", CASE(".\rX\r\n.\r\n"), true, DATA_BARE_CR, CASE(""),
@@ -211,7 +220,8 @@ static void test_line_length(void **state)
 		struct slice want_kept;
 	} lines[] = {
 		{ "just fits", CASE("0123456789\r\n.\r\n"), DATA_FINE, CASE("0123456789\r\n") },
-		{ "one more", CASE("0123456789a\r\n.\r\n"), DATA_LINE_TOO_LONG, CASE("0123456789") },
+		{ "one more", CASE("0123456789a\r\n.\r\n"), DATA_LINE_TOO_LONG,
+		  CASE("0123456789") },
 		{ "the stuffed dot does not count", CASE("..123456789\r\n.\r\n"), DATA_FINE,
 		  CASE(".123456789\r\n") },
 		{ "each line for itself", CASE("012345678\r\n012345678\r\n.\r\n"), DATA_FINE,
@@ -228,7 +238,8 @@ static void test_line_length(void **state)
 			feed(&got, lines[i].in, at, 0, 10);
 			if (!got.ended || got.r.fault != lines[i].want_fault ||
 			    !slice_equal(buf_slice(&got.kept), lines[i].want_kept))
-				fail_msg("%s, split at %zu: fault %u", lines[i].name, at, got.r.fault);
+				fail_msg("%s, split at %zu: fault %u", lines[i].name, at,
+					 got.r.fault);
 			buf_free(&got.kept);
 		}
 	}
@@ -243,11 +254,12 @@ static void test_hops_are_counted_in_the_header_only(void **state)
 	} hops[] = {
 		{ "none", CASE("Subject: Received: x\r\n\r\n.\r\n"), 0 },
 		{ "both names, any case",
-		  CASE("Received: a\r\nRECEIVED:b\r\ndelivered-to: c\r\nSubject: d\r\n\r\n.\r\n"), 3 },
+		  CASE("Received: a\r\nRECEIVED:b\r\ndelivered-to: c\r\nSubject: d\r\n\r\n.\r\n"),
+		  3 },
 		{ "not in the body", CASE("Received: a\r\n\r\nReceived: b\r\n.\r\n"), 1 },
 		{ "not in a folded line", CASE("Subject: a\r\n Received: b\r\n\r\n.\r\n"), 0 },
-		{ "not a part of a name", CASE("Receive: a\r\nReceivedX: b\r\nX-Received: c\r\n.\r\n"),
-		  0 },
+		{ "not a part of a name",
+		  CASE("Receive: a\r\nReceivedX: b\r\nX-Received: c\r\n.\r\n"), 0 },
 		{ "a long name", CASE("Received-But-Not-Really-So: a\r\nReceived: b\r\n.\r\n"), 1 },
 		{ "a line of one dot does not end it", CASE("..\r\nReceived: b\r\n.\r\n"), 1 },
 	};

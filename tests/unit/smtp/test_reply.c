@@ -1,4 +1,4 @@
-/* Replies: none that we write can be read as two, none that we read is guessed at (RFC 5321 4.2). */
+/* Replies: none that we write can be read as two, none that we read is guessed (RFC 5321 4.2). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,11 +96,14 @@ static void test_has_enhanced(void **state)
 		unsigned code;
 		bool want;
 	} cases[] = {
-		{ "4.7.0 x", 450, true },     { "4.7.0", 450, true },	{ "5.123.999 x", 550, true },
-		{ "2.0.0 x", 250, true },     { "4.7.0 x", 550, false }, { "4.7.0x", 450, false },
-		{ "4.7", 450, false },	      { "4.7.", 450, false },	{ "4..0 x", 450, false },
-		{ "4.1234.0 x", 450, false }, { "4.7.1234", 450, false }, { "", 450, false },
-		{ "4", 450, false },	      { "3.0.0 x", 354, false }, { "4.7.0\tx", 450, false },
+		{ "4.7.0 x", 450, true },     { "4.7.0", 450, true },
+		{ "5.123.999 x", 550, true }, { "2.0.0 x", 250, true },
+		{ "4.7.0 x", 550, false },    { "4.7.0x", 450, false },
+		{ "4.7", 450, false },	      { "4.7.", 450, false },
+		{ "4..0 x", 450, false },     { "4.1234.0 x", 450, false },
+		{ "4.7.1234", 450, false },   { "", 450, false },
+		{ "4", 450, false },	      { "3.0.0 x", 354, false },
+		{ "4.7.0\tx", 450, false },
 	};
 
 	(void)state;
@@ -109,7 +112,10 @@ static void test_has_enhanced(void **state)
 			fail_msg("\"%s\" for %u", cases[i].text, cases[i].code);
 }
 
-#define LINE(text) { text, sizeof(text) - 1 }
+#define LINE(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
 
 static void test_read(void **state)
 {
@@ -123,15 +129,24 @@ static void test_read(void **state)
 		{ "one line", { LINE("250 2.0.0 Ok") }, REPLY_DONE, 250, "2.0.0 Ok" },
 		{ "code alone", { LINE("250") }, REPLY_DONE, 250, "" },
 		{ "code and a blank", { LINE("250 ") }, REPLY_DONE, 250, "" },
-		{ "lines", { LINE("250-a"), LINE("250-PIPELINING"), LINE("250 SIZE 1") }, REPLY_DONE, 250,
+		{ "lines",
+		  { LINE("250-a"), LINE("250-PIPELINING"), LINE("250 SIZE 1") },
+		  REPLY_DONE,
+		  250,
 		  "a\nPIPELINING\nSIZE 1" },
 		{ "lines, the last alone", { LINE("250-a"), LINE("250") }, REPLY_DONE, 250, "a\n" },
-		{ "lines, empty ones", { LINE("250-"), LINE("250-"), LINE("250 b") }, REPLY_DONE, 250,
+		{ "lines, empty ones",
+		  { LINE("250-"), LINE("250-"), LINE("250 b") },
+		  REPLY_DONE,
+		  250,
 		  "\n\nb" },
 		{ "not over", { LINE("250-a"), LINE("250-b") }, REPLY_MORE, 0, NULL },
 		{ "codes differ", { LINE("250-a"), LINE("550 b") }, REPLY_BAD, 0, NULL },
-		{ "codes differ in the third", { LINE("250-a"), LINE("250-b"), LINE("251 c") }, REPLY_BAD,
-		  0, NULL },
+		{ "codes differ in the third",
+		  { LINE("250-a"), LINE("250-b"), LINE("251 c") },
+		  REPLY_BAD,
+		  0,
+		  NULL },
 		{ "no separator", { LINE("250Ok") }, REPLY_BAD, 0, NULL },
 		{ "another separator", { LINE("250_Ok") }, REPLY_BAD, 0, NULL },
 		{ "tab as separator", { LINE("250\tOk") }, REPLY_BAD, 0, NULL },
@@ -142,7 +157,10 @@ static void test_read(void **state)
 		{ "not a number", { LINE("2x0 a") }, REPLY_BAD, 0, NULL },
 		{ "short", { LINE("25") }, REPLY_BAD, 0, NULL },
 		{ "text", { LINE("SSH-2.0-x") }, REPLY_BAD, 0, NULL },
-		{ "controls are blanks", { LINE("550 a\0b\rc\nd\te\x7f") }, REPLY_DONE, 550,
+		{ "controls are blanks",
+		  { LINE("550 a\0b\rc\nd\te\x7f") },
+		  REPLY_DONE,
+		  550,
 		  "a b c d e " },
 		{ "octets above 127 stay", { LINE("550 \xc3\xa9") }, REPLY_DONE, 550, "\xc3\xa9" },
 	};

@@ -10,19 +10,25 @@
 #include "smtp/smtp.h"
 #include "smtp/syntax.h"
 
-#define CASE(text) { text, sizeof(text) - 1 }
+#define CASE(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static void assert_fault(const char *name, syntax_fault got, const char *want)
 {
-	if ((got == NULL) != (want == NULL) || (got != NULL && strncmp(got, want, strlen(want)) != 0))
-		fail_msg("%s: got \"%s\", want \"%s\"", name, got ? got : "fine", want ? want : "fine");
+	if ((got == NULL) != (want == NULL) ||
+	    (got != NULL && strncmp(got, want, strlen(want)) != 0))
+		fail_msg("%s: got \"%s\", want \"%s\"", name, got ? got : "fine",
+			 want ? want : "fine");
 }
 
 static void assert_slice(const char *name, struct slice got, struct slice want)
 {
 	if (!slice_equal(got, want))
-		fail_msg("%s: got \"%.*s\", want \"%.*s\"", name, SLICE_ARGS(got), SLICE_ARGS(want));
+		fail_msg("%s: got \"%.*s\", want \"%.*s\"", name, SLICE_ARGS(got),
+			 SLICE_ARGS(want));
 }
 
 static void test_command_split(void **state)
@@ -65,43 +71,49 @@ static void test_mail_path(void **state)
 	} cases[] = {
 		{ "plain", CASE("FROM:<a@b.example>"), NULL, CASE("a@b.example"), CASE("a"),
 		  CASE("b.example"), false },
-		{ "case of the word", CASE("from:<A@B>"), NULL, CASE("A@B"), CASE("A"), CASE("B"), false },
-		{ "one blank", CASE("FROM: <a@b>"), NULL, CASE("a@b"), CASE("a"), CASE("b"), false },
+		{ "case of the word", CASE("from:<A@B>"), NULL, CASE("A@B"), CASE("A"), CASE("B"),
+		  false },
+		{ "one blank", CASE("FROM: <a@b>"), NULL, CASE("a@b"), CASE("a"), CASE("b"),
+		  false },
 		{ "null sender", CASE("FROM:<>"), NULL, CASE(""), CASE(""), CASE(""), false },
 		{ "every atom octet", CASE("FROM:<!#$%&'*+-/=?^_`{|}~.09aZ@b>"), NULL,
 		  CASE("!#$%&'*+-/=?^_`{|}~.09aZ@b"), CASE("!#$%&'*+-/=?^_`{|}~.09aZ"), CASE("b"),
 		  false },
-		{ "quoted", CASE("FROM:<\"a b\"@b>"), NULL, CASE("\"a b\"@b"), CASE("\"a b\""), CASE("b"),
-		  false },
+		{ "quoted", CASE("FROM:<\"a b\"@b>"), NULL, CASE("\"a b\"@b"), CASE("\"a b\""),
+		  CASE("b"), false },
 		{ "quoted brackets and at", CASE("FROM:<\"a>@c\"@b>"), NULL, CASE("\"a>@c\"@b"),
 		  CASE("\"a>@c\""), CASE("b"), false },
 		{ "quoted pair", CASE("FROM:<\"a\\\"b\\\\\"@b>"), NULL, CASE("\"a\\\"b\\\\\"@b"),
 		  CASE("\"a\\\"b\\\\\""), CASE("b"), false },
-		{ "quoted nothing", CASE("FROM:<\"\"@b>"), NULL, CASE("\"\"@b"), CASE("\"\""), CASE("b"),
-		  false },
-		{ "IPv4 literal", CASE("FROM:<a@[192.0.2.1]>"), NULL, CASE("a@[192.0.2.1]"), CASE("a"),
-		  CASE("[192.0.2.1]"), true },
+		{ "quoted nothing", CASE("FROM:<\"\"@b>"), NULL, CASE("\"\"@b"), CASE("\"\""),
+		  CASE("b"), false },
+		{ "IPv4 literal", CASE("FROM:<a@[192.0.2.1]>"), NULL, CASE("a@[192.0.2.1]"),
+		  CASE("a"), CASE("[192.0.2.1]"), true },
 		{ "IPv6 literal", CASE("FROM:<a@[IPv6:2001:db8::1]>"), NULL,
 		  CASE("a@[IPv6:2001:db8::1]"), CASE("a"), CASE("[IPv6:2001:db8::1]"), true },
-		{ "IPv6 literal, mapped, lower case", CASE("FROM:<a@[ipv6:::ffff:192.0.2.1]>"), NULL,
-		  CASE("a@[ipv6:::ffff:192.0.2.1]"), CASE("a"), CASE("[ipv6:::ffff:192.0.2.1]"), true },
-		{ "source route dropped", CASE("FROM:<@one.example,@two.example:a@b>"), NULL, CASE("a@b"),
-		  CASE("a"), CASE("b"), false },
-		{ "underscore in a domain", CASE("FROM:<a@_x.b_c>"), NULL, CASE("a@_x.b_c"), CASE("a"),
-		  CASE("_x.b_c"), false },
-		{ "UTF-8 with SMTPUTF8", CASE("FROM:<\xc3\xa9@\xe4\xbe\x8b.example> SMTPUTF8"), NULL,
-		  CASE("\xc3\xa9@\xe4\xbe\x8b.example"), CASE("\xc3\xa9"), CASE("\xe4\xbe\x8b.example"),
-		  false },
+		{ "IPv6 literal, mapped, lower case", CASE("FROM:<a@[ipv6:::ffff:192.0.2.1]>"),
+		  NULL, CASE("a@[ipv6:::ffff:192.0.2.1]"), CASE("a"),
+		  CASE("[ipv6:::ffff:192.0.2.1]"), true },
+		{ "source route dropped", CASE("FROM:<@one.example,@two.example:a@b>"), NULL,
+		  CASE("a@b"), CASE("a"), CASE("b"), false },
+		{ "underscore in a domain", CASE("FROM:<a@_x.b_c>"), NULL, CASE("a@_x.b_c"),
+		  CASE("a"), CASE("_x.b_c"), false },
+		{ "UTF-8 with SMTPUTF8", CASE("FROM:<\xc3\xa9@\xe4\xbe\x8b.example> SMTPUTF8"),
+		  NULL, CASE("\xc3\xa9@\xe4\xbe\x8b.example"), CASE("\xc3\xa9"),
+		  CASE("\xe4\xbe\x8b.example"), false },
 		{ "UTF-8 quoted", CASE("FROM:<\"\xf0\x9f\x98\x80 \"@b> SMTPUTF8"), NULL,
-		  CASE("\"\xf0\x9f\x98\x80 \"@b"), CASE("\"\xf0\x9f\x98\x80 \""), CASE("b"), false },
+		  CASE("\"\xf0\x9f\x98\x80 \"@b"), CASE("\"\xf0\x9f\x98\x80 \""), CASE("b"),
+		  false },
 
 #define BAD(name, args, fault) { name, CASE(args), fault, CASE(""), CASE(""), CASE(""), false }
 		BAD("no colon", "FROM <a@b>", "501 5.5.4 Syntax: MAIL FROM:<address>"),
 		BAD("nothing", "", "501 5.5.4 Syntax: MAIL FROM:<address>"),
 		BAD("nothing after it", "FROM:", "501 5.5.4 Syntax: MAIL FROM:<address>"),
 		BAD("TO", "TO:<a@b>", "501 5.5.4 Syntax: MAIL FROM:<address>"),
-		BAD("blank before the colon", "FROM :<a@b>", "501 5.5.4 Syntax: MAIL FROM:<address>"),
-		BAD("glued to the path", "FROM:<a@b>SIZE=1", "501 5.5.4 Syntax: MAIL FROM:<address>"),
+		BAD("blank before the colon", "FROM :<a@b>",
+		    "501 5.5.4 Syntax: MAIL FROM:<address>"),
+		BAD("glued to the path", "FROM:<a@b>SIZE=1",
+		    "501 5.5.4 Syntax: MAIL FROM:<address>"),
 		BAD("two paths", "FROM:<a@b><c@d>", "501 5.5.4 Syntax: MAIL FROM:<address>"),
 		BAD("two blanks", "FROM:  <a@b>", bad_sender),
 		BAD("a tab", "FROM:\t<a@b>", bad_sender),
@@ -185,16 +197,30 @@ static void test_mail_params(void **state)
 		struct mail_params want;
 	} cases[] = {
 		{ "none", CASE("FROM:<a@b>"), NULL, { 0 } },
-		{ "all", CASE("FROM:<a@b> SIZE=10 BODY=8BITMIME SMTPUTF8"), NULL,
+		{ "all",
+		  CASE("FROM:<a@b> SIZE=10 BODY=8BITMIME SMTPUTF8"),
+		  NULL,
 		  { true, 10, BODY_8BITMIME, true } },
-		{ "any case, more blanks", CASE("FROM:<a@b>   size=10   body=7bit"), NULL,
+		{ "any case, more blanks",
+		  CASE("FROM:<a@b>   size=10   body=7bit"),
+		  NULL,
 		  { true, 10, BODY_7BIT, false } },
 		{ "null sender", CASE("FROM:<> SIZE=0"), NULL, { true, 0, BODY_NONE, false } },
-		{ "SIZE, all that fits", CASE("FROM:<a@b> SIZE=18446744073709551615"), NULL,
+		{ "SIZE, all that fits",
+		  CASE("FROM:<a@b> SIZE=18446744073709551615"),
+		  NULL,
 		  { true, UINT64_MAX, BODY_NONE, false } },
-		{ "SIZE, zeros", CASE("FROM:<a@b> SIZE=00000000000000000001"), NULL,
+		{ "SIZE, zeros",
+		  CASE("FROM:<a@b> SIZE=00000000000000000001"),
+		  NULL,
 		  { true, 1, BODY_NONE, false } },
-#define BAD_PARAM(name, params, fault) { name, CASE("FROM:<a@b> " params), fault, { 0 } }
+#define BAD_PARAM(name, params, fault)                                                             \
+	{                                                                                          \
+		name, CASE("FROM:<a@b> " params), fault,                                           \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
 		BAD_PARAM("SIZE overflows by one", "SIZE=18446744073709551616", "552 5.3.4 "),
 		BAD_PARAM("SIZE, twenty nines", "SIZE=99999999999999999999", "552 5.3.4 "),
 		BAD_PARAM("SIZE, 21 digits", "SIZE=000000000000000000001",
@@ -226,7 +252,8 @@ static void test_mail_params(void **state)
 		if (fault != NULL)
 			continue;
 		if (got.params.has_size != cases[i].want.has_size ||
-		    got.params.size != cases[i].want.size || got.params.body != cases[i].want.body ||
+		    got.params.size != cases[i].want.size ||
+		    got.params.body != cases[i].want.body ||
 		    got.params.smtputf8 != cases[i].want.smtputf8)
 			fail_msg("%s: other parameters", cases[i].name);
 	}
@@ -244,14 +271,16 @@ static void test_rcpt(void **state)
 		{ "one blank", CASE("to: <a@b>"), NULL, CASE("a@b"), CASE("b") },
 		{ "postmaster without a domain", CASE("TO:<PostMaster>"), NULL, CASE("PostMaster"),
 		  CASE("") },
-		{ "UTF-8 is for the caller to judge", CASE("TO:<\xc3\xa9@b>"), NULL, CASE("\xc3\xa9@b"),
-		  CASE("b") },
+		{ "UTF-8 is for the caller to judge", CASE("TO:<\xc3\xa9@b>"), NULL,
+		  CASE("\xc3\xa9@b"), CASE("b") },
 		{ "null", CASE("TO:<>"), bad_rcpt, CASE(""), CASE("") },
 		{ "other name without a domain", CASE("TO:<root>"), bad_rcpt, CASE(""), CASE("") },
-		{ "FROM", CASE("FROM:<a@b>"), "501 5.5.4 Syntax: RCPT TO:<address>", CASE(""), CASE("") },
-		{ "parameters", CASE("TO:<a@b> NOTIFY=NEVER"), "555 5.5.4 Unsupported option", CASE(""),
+		{ "FROM", CASE("FROM:<a@b>"), "501 5.5.4 Syntax: RCPT TO:<address>", CASE(""),
 		  CASE("") },
-		{ "glued", CASE("TO:<a@b>x"), "501 5.5.4 Syntax: RCPT TO:<address>", CASE(""), CASE("") },
+		{ "parameters", CASE("TO:<a@b> NOTIFY=NEVER"), "555 5.5.4 Unsupported option",
+		  CASE(""), CASE("") },
+		{ "glued", CASE("TO:<a@b>x"), "501 5.5.4 Syntax: RCPT TO:<address>", CASE(""),
+		  CASE("") },
 	};
 
 	(void)state;
