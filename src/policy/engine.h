@@ -47,7 +47,6 @@ struct policy_run {
 	void **session_slot;	 /* this module's place for the session; engines may set it */
 	struct audit_read reads[POLICY_READS_MAX]; /* the latest ones; index = number % MAX */
 	unsigned read_count;
-	struct run_private *private; /* policy.c's */
 };
 
 /* From the loop, never from inside run(): the module may go on. */

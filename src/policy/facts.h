@@ -75,7 +75,9 @@ bool facts_get(const struct facts *facts, enum ctx_kind kind, struct slice key, 
 /* NULL, or why not (D85: there is no message dictionary before MAIL). */
 const char *facts_set(struct facts *facts, enum ctx_kind kind, struct slice key, struct slice value)
 	__attribute__((warn_unused_result));
-const char *facts_delete(struct facts *facts, enum ctx_kind kind, struct slice key);
+/* The same. A key that is preset or computed reads "" from then on. */
+const char *facts_delete(struct facts *facts, enum ctx_kind kind, struct slice key)
+	__attribute__((warn_unused_result));
 
 /* "user+detail@domain" taken apart, for `envelope` and for the SPF macros. */
 struct slice address_local(struct slice address);

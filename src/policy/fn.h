@@ -18,18 +18,29 @@ enum fn_flag {
 	FN_VALUE = 1 << 2,    /* gives a value; in Sieve it can stand as a test too (1.5) */
 	FN_TEST = 1 << 3,     /* gives truth: a Sieve test on its own; Lua sees 1 or 0 */
 	FN_LIST = 1 << 4,     /* Sieve sees the value as a list of one string (3.4) */
-	FN_TERMINAL = 1 << 5, /* ends the script (1.6) when it has arguments, or always when it takes none */
-	FN_AUDIT = 1 << 6,    /* needs inbound_audit (D110) */
-	FN_TIER_C = 1 << 7,   /* recognised, refused (D91); call is NULL */
+	FN_TERMINAL = 1 << 5, /* ends the script (1.6); see fn_is_terminal */
+	FN_DONE = 1 << 6,     /* a terminal action after which no further module is asked (D23) */
+	FN_AUDIT = 1 << 7,    /* needs inbound_audit (D110) */
+	FN_TIER_C = 1 << 8,   /* recognised, refused (D91) or, with stub_unavailable, "" (fn_call does not know) */
+	FN_ABSENT = 1 << 9,   /* recognised, not there (yet, or with FN_TIER_C ever); call is NULL */
 };
+
+/* What Lua callouts return: msys.core.VALIDATE_*. VCTX_CONN and VCTX_MESS are CTX_CONN and CTX_MESS. */
+enum validate { VALIDATE_CONT, VALIDATE_DONE, VALIDATE_AGAIN };
+
+enum { FN_ARGS_MAX = 32 };
 
 enum fn_status { FN_OK, FN_FAILED };
 struct fn_call;
 
 /*
- * args: a letter each: s string, n whole number, d decimal, l list, h hash, v as it is; what
- * follows '?' may be left out; '*' at the end: any number more of the last. vars are the tags that
+ * args: a letter each: s string, n whole number, d decimal (a number or a text: value_to_decimal
+ * takes it), l list, h hash, v as it is; what follows '?' may be left out; '*' at the end: any number
+ * more of the last, up to FN_ARGS_MAX. The object of a method is not among them. tags are those that
  * a Sieve call may carry beside them ("localpart domain", blank-separated; NULL none).
+ *
+ * call is NULL for names that are only known: FN_ABSENT, and ec_include, which the Sieve++ machine
+ * does itself.
  */
 struct policy_fn {
 	const char *name;
@@ -44,12 +55,12 @@ struct policy_fn {
 struct fn_call {
 	struct policy_run *run;
 	const struct policy_fn *fn;
-	const struct value *args; /* argc of them, coerced; VALUE_NONE where an optional one is missing */
-	unsigned argc;
+	const struct value *args; /* coerced; VALUE_NONE where an optional one is missing */
+	unsigned argc;		  /* given */
 	struct slice tag;	  /* the one of fn->tags that was given, or empty */
 	const char *file;
 	unsigned line;
-	unsigned cause;		  /* origin (see struct value) of what led to this call; 0: none */
+	unsigned cause;		  /* origin (see struct value) of what led to this call; 0: that of its arguments */
 	bool *error_continue;	  /* ec_error_mode's switch for this run; NULL in Lua */
 	struct value result;
 	char error[256];
@@ -64,9 +75,14 @@ unsigned fn_args_min(const struct policy_fn *fn);
 unsigned fn_args_max(const struct policy_fn *fn); /* UINT_MAX: no end */
 char fn_arg_kind(const struct policy_fn *fn, unsigned n); /* the letter; 0: no such argument */
 
+/* Whether a call with so many arguments ends the script: a bare ec_disconnect does not (D22). */
+bool fn_is_terminal(const struct policy_fn *fn, unsigned argc);
+
 /*
  * Coerce argv to what the row asks for, into the run's arena, and call. FN_FAILED: call->error
- * says why, in words without the place. Checks the number of arguments and the phase as well.
+ * says why, in words without the place. Checks the number of arguments and the phase as well, and
+ * makes the list of FN_LIST. A result that has no origin of its own gets that of the arguments.
+ * For a Lua row a VALUE_NONE (nil) is missing; one that may not be left out is an error.
  */
 enum fn_status fn_call(struct fn_call *call, const struct value *argv, unsigned argc);
 
@@ -75,7 +91,10 @@ enum fn_status fn_failed(struct fn_call *call, const char *format, ...) __attrib
 /* The rows, by theme. Each ends with a name of NULL. */
 extern const struct policy_fn fn_audit_rows[];	 /* fn_audit.c: live counts */
 extern const struct policy_fn fn_act_rows[];	 /* fn_act.c: tarpit, reply, disconnect, keep, log */
-extern const struct policy_fn fn_context_rows[]; /* fn_context.c: contexts, envelope, tests of values */
+extern const struct policy_fn fn_context_rows[]; /* fn_context.c: contexts, envelope, macros */
+extern const struct policy_fn fn_value_rows[];	 /* fn_value.c: hashes, lists, tests of values */
+extern const struct policy_fn fn_text_rows[];	 /* fn_text.c: strings taken apart and put together */
+extern const struct policy_fn fn_number_rows[];	 /* fn_number.c: arithmetic */
 extern const struct policy_fn fn_absent_rows[];	 /* fn_absent.c: names of the catalogue that are not here yet, or never */
 
 #endif

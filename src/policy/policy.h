@@ -73,10 +73,10 @@ struct policy_mask_map {
 struct policy_conf {
 	const struct policy_stanza *stanzas;
 	unsigned stanza_count;
-	unsigned workers;		  /* one Lua state each */
+	unsigned workers;		  /* one Lua state each; 0: one */
 	bool has_inbound_audit;		  /* D110: without it the audit functions do not compile */
 	bool strict_services;		  /* D50 */
-	uint32_t max_tarpit_ms;		  /* D34; the longest a phase may hold */
+	uint32_t max_tarpit_ms;		  /* D34; the longest a phase may hold; 0: 3600 s */
 	const struct policy_mask_map *mask_map; /* copied */
 	unsigned mask_map_count;
 };

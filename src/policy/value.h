@@ -30,6 +30,11 @@ struct value {
 
 const char *value_type_name(enum value_type type); /* "stringlist" */
 
+/* A value's origin, or that of the member that a list stands for (D6). */
+unsigned value_origin(const struct value *v);
+
+extern const char value_no_memory[]; /* what is wrong when an arena is full */
+
 /*
  * Coercion. NULL, or what is wrong ("a hash is not a string"). Results of numbers are printed into
  * the arena. VALUE_NONE is "" as a string and an error as a number or hash (D9).
@@ -47,7 +52,7 @@ struct value_hash *value_hash_new(struct arena *a); /* NULL: over the limit */
 bool value_hash_set(struct arena *a, struct value_hash *h, struct slice key, const struct value *v);
 const struct value *value_hash_get(const struct value_hash *h, struct slice key); /* NULL: absent */
 uint32_t value_hash_count(const struct value_hash *h);
-/* The nth pair in the order of first insertion. */
-const struct value *value_hash_nth(const struct value_hash *h, uint32_t n, struct slice *key_out);
+/* The nth pair in the order of first insertion; NULL: past the last. Walking on is cheap. */
+const struct value *value_hash_nth(struct value_hash *h, uint32_t n, struct slice *key_out);
 
 #endif

@@ -1,0 +1,218 @@
+#include "policy/fn.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/nearest.h"
+
+static const struct policy_fn *const tables[] = {
+	fn_audit_rows, fn_act_rows, fn_context_rows, fn_value_rows, fn_text_rows, fn_number_rows, fn_absent_rows,
+};
+
+enum { TABLES = sizeof tables / sizeof tables[0] };
+
+/* The row after this one; NULL begins, and ends. */
+static const struct policy_fn *fn_next(const struct policy_fn *fn, unsigned *table)
+{
+	fn = fn == NULL ? tables[*table] : fn + 1;
+	while (fn->name == NULL) {
+		if (++*table == TABLES)
+			return NULL;
+		fn = tables[*table];
+	}
+	return fn;
+}
+
+const struct policy_fn *fn_nth(unsigned n)
+{
+	const struct policy_fn *fn = NULL;
+	unsigned table = 0;
+
+	do
+		fn = fn_next(fn, &table);
+	while (fn != NULL && n-- > 0);
+	return fn;
+}
+
+const struct policy_fn *fn_find(unsigned language, struct slice name)
+{
+	const struct policy_fn *fn = NULL;
+	unsigned table = 0;
+
+	while ((fn = fn_next(fn, &table)) != NULL) {
+		struct slice known = slice_of(fn->name);
+
+		if ((fn->flags & language) == 0)
+			continue;
+		if (language == FN_SIEVE ? slice_equal_nocase(name, known) : slice_equal(name, known)) /* D2 */
+			return fn;
+	}
+	return NULL;
+}
+
+const char *fn_nearest(unsigned language, struct slice name)
+{
+	const struct policy_fn *fn = NULL;
+	struct nearest nearest;
+	unsigned table = 0;
+
+	nearest_begin(&nearest, name);
+	while ((fn = fn_next(fn, &table)) != NULL) {
+		if ((fn->flags & language) != 0 && (fn->flags & FN_ABSENT) == 0)
+			nearest_try(&nearest, fn->name);
+	}
+	return nearest.name;
+}
+
+unsigned fn_args_min(const struct policy_fn *fn)
+{
+	return (unsigned)strcspn(fn->args, "?*");
+}
+
+unsigned fn_args_max(const struct policy_fn *fn)
+{
+	unsigned n = 0;
+
+	for (const char *at = fn->args; *at != '\0'; at++) {
+		if (*at == '*')
+			return UINT_MAX;
+		n += *at != '?';
+	}
+	return n;
+}
+
+char fn_arg_kind(const struct policy_fn *fn, unsigned n)
+{
+	char last = 0;
+
+	for (const char *at = fn->args; *at != '\0'; at++) {
+		if (*at == '?')
+			continue;
+		if (*at == '*')
+			return last;
+		last = *at;
+		if (n-- == 0)
+			return last;
+	}
+	return 0;
+}
+
+bool fn_is_terminal(const struct policy_fn *fn, unsigned argc)
+{
+	/* Only an action that sets a code has a form which sets none. */
+	return (fn->flags & FN_TERMINAL) != 0 && (argc > 0 || (fn->flags & FN_DONE) == 0);
+}
+
+enum fn_status fn_failed(struct fn_call *call, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(call->error, sizeof call->error, format, args);
+	va_end(args);
+	return FN_FAILED;
+}
+
+static enum fn_status check(struct fn_call *call, unsigned argc)
+{
+	const struct policy_fn *fn = call->fn;
+	const struct policy_run *run = call->run;
+	unsigned min = fn_args_min(fn), max = fn_args_max(fn);
+
+	if (max > FN_ARGS_MAX)
+		max = FN_ARGS_MAX;
+	if (fn->flags & FN_TIER_C)
+		return fn_failed(call, "function %s is not available in this build", fn->name); /* D91 */
+	if (fn->call == NULL)
+		return fn_failed(call, "function %s is not available yet", fn->name);
+	if ((fn->phases & PHASE_BIT(run->phase)) == 0)
+		return fn_failed(call, "%s cannot be used at %s", fn->name, phase_name(run->phase));
+	if ((fn->flags & FN_AUDIT) && !policy_set_conf(run->set)->has_inbound_audit)
+		return fn_failed(call, "%s requires module inbound_audit", fn->name); /* D110 */
+	if (argc < min)
+		return fn_failed(call, "%s takes at least %u argument%s, not %u", fn->name, min,
+				 min == 1 ? "" : "s", argc);
+	if (argc > max)
+		return fn_failed(call, "%s takes at most %u argument%s, not %u", fn->name, max,
+				 max == 1 ? "" : "s", argc);
+	return FN_OK;
+}
+
+/* NULL, or what is wrong. */
+static const char *coerce(struct arena *a, char kind, const struct value *v, struct value *out)
+{
+	double decimal;
+
+	*out = *v;
+	switch (kind) {
+	case 's':
+		out->type = VALUE_STRING;
+		out->origin = (uint8_t)value_origin(v);
+		return value_to_string(a, v, &out->string);
+	case 'n':
+		out->type = VALUE_NUMBER;
+		out->origin = (uint8_t)value_origin(v);
+		return value_to_number(v, &out->number);
+	case 'd':
+		return value_to_decimal(v, &decimal);
+	case 'l':
+		out->type = VALUE_LIST;
+		return value_to_list(a, v, &out->list, &out->count);
+	case 'h':
+		return v->type == VALUE_HASH ? NULL : "it is not a hash";
+	}
+	return NULL;
+}
+
+/* Sieve sees such a result as a list of one string (3.4). */
+static enum fn_status make_list(struct fn_call *call)
+{
+	struct arena *a = &call->run->arena;
+	struct value *one = arena_take(a, sizeof *one);
+
+	if (one == NULL || value_to_string(a, &call->result, &one->string) != NULL)
+		return fn_failed(call, "%s", value_no_memory);
+	one->type = VALUE_STRING;
+	one->origin = call->result.origin;
+	call->result = (struct value){ .type = VALUE_LIST, .origin = one->origin, .count = 1, .list = one };
+	return FN_OK;
+}
+
+enum fn_status fn_call(struct fn_call *call, const struct value *argv, unsigned argc)
+{
+	const struct policy_fn *fn = call->fn;
+	struct value args[FN_ARGS_MAX];
+	unsigned origin = 0, min = fn_args_min(fn), max = fn_args_max(fn);
+	const char *wrong;
+
+	call->error[0] = '\0';
+	call->result = VALUE_STR(SLICE(""));
+	if (check(call, argc) != FN_OK)
+		return FN_FAILED;
+	for (unsigned i = 0; i < argc; i++) {
+		bool missing = argv[i].type == VALUE_NONE && ((fn->flags & FN_LUA) || i >= min);
+
+		args[i] = argv[i];
+		if (missing && i < min)
+			return fn_failed(call, "argument %u of %s is missing", i + 1, fn->name);
+		if (missing)
+			continue;
+		wrong = coerce(&call->run->arena, fn_arg_kind(fn, i), &argv[i], &args[i]);
+		if (wrong != NULL)
+			return fn_failed(call, "argument %u of %s: %s", i + 1, fn->name, wrong);
+		if (origin == 0)
+			origin = value_origin(&args[i]);
+	}
+	for (unsigned i = argc; i < max && i < FN_ARGS_MAX; i++)
+		args[i] = (struct value){ 0 };
+	call->args = args;
+	call->argc = argc;
+	if (call->cause == 0)
+		call->cause = origin;
+	if (fn->call(call) != FN_OK)
+		return FN_FAILED;
+	if (call->result.origin == 0)
+		call->result.origin = (uint8_t)origin;
+	return fn->flags & FN_LIST ? make_list(call) : FN_OK;
+}

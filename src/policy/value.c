@@ -1,0 +1,299 @@
+#include "policy/value.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/*
+ * A hash lives in the arena of its run, and uthash with it: what uthash gives back stays there
+ * until the run is over. Both macros look for an `a` and a `full` where they are expanded.
+ */
+#define HASH_NONFATAL_OOM 1
+#define uthash_malloc(size) arena_take(a, size)
+#define uthash_free(at, size) ((void)(at))
+#define uthash_nonfatal_oom(element) (full = true)
+#include <uthash.h>
+
+const char value_no_memory[] = "the script has used up its memory";
+
+static const char *const type_names[] = {
+	[VALUE_NONE] = "string", /* an unset variable is "" (D9) */
+	[VALUE_STRING] = "string", [VALUE_NUMBER] = "number", [VALUE_LIST] = "stringlist",
+	[VALUE_HASH] = "hash",	   [VALUE_TAG] = "tag",
+};
+
+const char *value_type_name(enum value_type type)
+{
+	return type_names[type];
+}
+
+unsigned value_origin(const struct value *v)
+{
+	return v->origin == 0 && v->type == VALUE_LIST && v->count > 0 ? v->list[0].origin : v->origin;
+}
+
+/* What a list stands for where one value is wanted (D6). */
+static struct value first_of(const struct value *list)
+{
+	return list->count > 0 ? list->list[0] : VALUE_STR(SLICE(""));
+}
+
+const char *value_to_string(struct arena *a, const struct value *v, struct slice *out)
+{
+	char text[24];
+	struct value first;
+
+	switch ((enum value_type)v->type) {
+	case VALUE_NONE:
+		*out = SLICE("");
+		return NULL;
+	case VALUE_STRING:
+	case VALUE_TAG:
+		*out = v->string;
+		return NULL;
+	case VALUE_NUMBER:
+		snprintf(text, sizeof text, "%" PRId64, v->number);
+		return arena_copy(a, slice_of(text), out) ? NULL : value_no_memory;
+	case VALUE_LIST:
+		first = first_of(v);
+		return value_to_string(a, &first, out);
+	case VALUE_HASH:
+		break;
+	}
+	return "a hash is not a string";
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* A number's text, and where its whole part ends: blanks around, a sign, digits, a fraction. */
+static bool number_scan(struct slice text, struct slice *number_out, size_t *whole_out)
+{
+	struct slice s = slice_trim(text);
+	size_t i = 0, start;
+
+	if (s.len > 0 && (s.at[0] == '-' || s.at[0] == '+'))
+		i++;
+	for (start = i; i < s.len && is_digit(s.at[i]);)
+		i++;
+	if (i == start)
+		return false;
+	*whole_out = i;
+	if (i < s.len && s.at[i] == '.') {
+		for (start = ++i; i < s.len && is_digit(s.at[i]);)
+			i++;
+		if (i == start)
+			return false;
+	}
+	*number_out = s;
+	return i == s.len;
+}
+
+bool number_parse(struct slice text, int64_t *out)
+{
+	struct slice s;
+	size_t whole;
+	int64_t n = 0;
+
+	if (!number_scan(text, &s, &whole))
+		return false;
+	for (size_t i = 0; i < whole; i++) {
+		int digit = s.at[0] == '-' ? '0' - s.at[i] : s.at[i] - '0';
+
+		if (!is_digit(s.at[i]))
+			continue; /* the sign */
+		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, digit, &n))
+			return false;
+	}
+	*out = n;
+	return true;
+}
+
+static bool decimal_parse(struct slice text, double *out)
+{
+	char copy[64];
+	struct slice s;
+	size_t whole;
+
+	if (!number_scan(text, &s, &whole) || s.len >= sizeof copy)
+		return false;
+	memcpy(copy, s.at, s.len);
+	copy[s.len] = '\0';
+	*out = strtod(copy, NULL);
+	return true;
+}
+
+/* The text that has to be read as a number; NULL: *v itself is one, or *wrong_out says why not. */
+static const struct slice *number_text(const struct value *v, struct value *first, const char **wrong_out)
+{
+	*wrong_out = NULL;
+	if (v->type == VALUE_LIST) {
+		*first = first_of(v);
+		v = first;
+	} else {
+		*first = *v;
+	}
+	switch ((enum value_type)v->type) {
+	case VALUE_NUMBER:
+		return NULL;
+	case VALUE_STRING:
+		return &first->string;
+	case VALUE_NONE: /* D9 */
+		*wrong_out = "an unset variable is not a number";
+		return NULL;
+	case VALUE_HASH:
+		*wrong_out = "a hash is not a number";
+		return NULL;
+	case VALUE_LIST:
+	case VALUE_TAG:
+		break;
+	}
+	*wrong_out = "a tag is not a number";
+	return NULL;
+}
+
+const char *value_to_number(const struct value *v, int64_t *out)
+{
+	struct value first;
+	const char *wrong;
+	const struct slice *text = number_text(v, &first, &wrong);
+
+	if (wrong != NULL)
+		return wrong;
+	if (text == NULL)
+		*out = first.number;
+	else if (!number_parse(*text, out))
+		return "the text is not a number";
+	return NULL;
+}
+
+const char *value_to_decimal(const struct value *v, double *out)
+{
+	struct value first;
+	const char *wrong;
+	const struct slice *text = number_text(v, &first, &wrong);
+
+	if (wrong != NULL)
+		return wrong;
+	if (text == NULL)
+		*out = (double)first.number;
+	else if (!decimal_parse(*text, out))
+		return "the text is not a number";
+	return NULL;
+}
+
+const char *value_to_list(struct arena *a, const struct value *v, const struct value **members_out,
+			  uint32_t *count_out)
+{
+	struct value *one;
+
+	if (v->type == VALUE_LIST) {
+		*members_out = v->list;
+		*count_out = v->count;
+		return NULL;
+	}
+	if (v->type == VALUE_HASH)
+		return "a hash is not a list";
+	one = arena_take(a, sizeof *one);
+	if (one == NULL)
+		return value_no_memory;
+	*one = v->type == VALUE_NONE ? VALUE_STR(SLICE("")) : *v; /* D9 */
+	*members_out = one;
+	*count_out = 1;
+	return NULL;
+}
+
+bool value_is_true(const struct value *v)
+{
+	static const char *const falsehoods[] = { "", "0", "false", "no", "off" };
+	struct value first;
+
+	switch ((enum value_type)v->type) {
+	case VALUE_NONE:
+		return false;
+	case VALUE_NUMBER:
+		return v->number != 0;
+	case VALUE_LIST:
+		first = first_of(v);
+		return value_is_true(&first);
+	case VALUE_HASH:
+		return value_hash_count(v->hash) > 0;
+	case VALUE_STRING:
+	case VALUE_TAG:
+		break;
+	}
+	for (size_t i = 0; i < sizeof falsehoods / sizeof falsehoods[0]; i++) {
+		if (slice_equal_nocase(v->string, slice_of(falsehoods[i])))
+			return false;
+	}
+	return true;
+}
+
+struct pair {
+	struct slice key;
+	struct value value;
+	UT_hash_handle hh; /* its list is the order of first insertion */
+};
+
+struct value_hash {
+	struct pair *pairs;
+	struct pair *last; /* what was asked for last by number, and its number: walks are by number */
+	uint32_t last_n;
+};
+
+struct value_hash *value_hash_new(struct arena *a)
+{
+	return arena_take(a, sizeof(struct value_hash));
+}
+
+bool value_hash_set(struct arena *a, struct value_hash *h, struct slice key, const struct value *v)
+{
+	struct pair *pair;
+	bool full = false;
+
+	if (key.len == 0)
+		key = SLICE("");
+	HASH_FIND(hh, h->pairs, key.at, key.len, pair);
+	if (pair != NULL) {
+		pair->value = *v;
+		return true;
+	}
+	pair = arena_take(a, sizeof *pair);
+	if (pair == NULL)
+		return false;
+	pair->key = key;
+	pair->value = *v;
+	HASH_ADD_KEYPTR(hh, h->pairs, pair->key.at, pair->key.len, pair);
+	return !full;
+}
+
+const struct value *value_hash_get(const struct value_hash *h, struct slice key)
+{
+	struct pair *pair;
+
+	if (key.len == 0)
+		key = SLICE("");
+	HASH_FIND(hh, h->pairs, key.at, key.len, pair);
+	return pair != NULL ? &pair->value : NULL;
+}
+
+uint32_t value_hash_count(const struct value_hash *h)
+{
+	return HASH_COUNT(h->pairs);
+}
+
+const struct value *value_hash_nth(struct value_hash *h, uint32_t n, struct slice *key_out)
+{
+	if (h->last == NULL || n < h->last_n) {
+		h->last = h->pairs;
+		h->last_n = 0;
+	}
+	for (; h->last != NULL && h->last_n < n; h->last_n++)
+		h->last = h->last->hh.next;
+	if (h->last == NULL)
+		return NULL;
+	*key_out = h->last->key;
+	return &h->last->value;
+}
