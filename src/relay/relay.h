@@ -28,9 +28,12 @@ struct relay_world {
 	const char *hostname; /* for EHLO and file names */
 };
 
-/* RFC 5321 4.5.3.2, in ms; variables so that a test need not wait five minutes. */
+/*
+ * RFC 5321 4.5.3.2, in ms; variables so that a test need not wait five minutes. `reach` is for all
+ * that comes before MAIL, over all addresses: the client waits five minutes for our answer to its.
+ */
 struct relay_timeouts {
-	uint32_t connect, greeting, helo, mail, rcpt, data, block, dot;
+	uint32_t reach, connect, greeting, helo, mail, rcpt, data, block, dot;
 };
 extern struct relay_timeouts relay_timeouts;
 
