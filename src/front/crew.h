@@ -2,9 +2,9 @@
  * crew - the workers, and the doors they stand at.
  *
  * Each worker has its own SO_REUSEPORT socket for every TCP door; a Unix door is the first
- * worker's. The crew is driven from one thread, the one that made it (main): opening doors,
- * swapping rules, draining. Errands are how that thread and the console ask workers for what they
- * own.
+ * worker's. Opening doors, swapping rules and draining may be asked for from any thread but a
+ * worker's, and are done when the call is back. Errands are how the console asks workers for what
+ * they own.
  */
 #ifndef FRONT_CREW_H
 #define FRONT_CREW_H
@@ -17,7 +17,8 @@
 struct crew;
 
 struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname);
-void crew_free(struct crew *crew); /* after crew_join */
+/* After crew_join, and after jobs_free: what the disk threads still had to tell is told here. */
+void crew_free(struct crew *crew);
 unsigned crew_size(const struct crew *crew);
 struct loop *crew_loop(struct crew *crew, unsigned worker);
 
@@ -28,11 +29,11 @@ struct loop *crew_loop(struct crew *crew, unsigned worker);
  */
 bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints);
 
-/* No new connections; sessions end at their next pause, and after within_ms all the same (T7). */
+/* No new connections; sessions end at their next pause, and after within_ms all the same (T7).
+ * Again with less: sooner. */
 void crew_drain(struct crew *crew, uint32_t within_ms);
-/* End every session now. */
-void crew_hurry(struct crew *crew);
-/* Waits until every session is gone and the threads have ended. Called once, last. */
+bool crew_is_empty(struct crew *crew); /* drained, and the last session is gone */
+/* Ends the threads. Called once, last, when the crew is empty. */
 void crew_join(struct crew *crew);
 uint64_t crew_sessions(struct crew *crew); /* live, summed; any thread */
 bool crew_is_draining(struct crew *crew);

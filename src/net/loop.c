@@ -93,6 +93,7 @@ void loop_free(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
+	read_notes(loop->posted_fd, 0, loop); /* what disk threads finished after the last turn */
 	bury_all(-1, 0, loop);
 	event_free(loop->end_of_turn);
 	event_free(loop->posted);

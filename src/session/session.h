@@ -34,6 +34,7 @@ enum session_wait {
 	WAIT_TARPIT,
 	WAIT_RELAY,
 	WAIT_DISK,    /* the message is being written away */
+	WAIT_OUTPUT,  /* the client does not read our answers */
 	WAIT_GOODBYE, /* the last answer is leaving */
 };
 
@@ -47,6 +48,7 @@ void session_drain(struct session *s, bool now);
 /* The console's: 421 4.7.0 and the end, now. */
 void session_kick(struct session *s);
 
+struct session *session_next(const struct session *s); /* of its worker's list; NULL: the last */
 uint64_t session_id(const struct session *s);
 const struct addr *session_peer(const struct session *s);
 
@@ -71,6 +73,11 @@ struct session_row {
 	char relay[96];
 };
 void session_describe(const struct session *s, struct session_row *out);
+
+/* Every session of the worker, on its thread, newest first: ids fall. The one visited may end in
+ * it; false ends the walk. */
+typedef bool session_visit(void *arg, struct session *s);
+void session_each(struct worker *w, session_visit *visit, void *arg);
 
 const char *session_state_name(enum session_state state);
 const char *session_wait_name(enum session_wait wait);

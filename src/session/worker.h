@@ -52,8 +52,8 @@ struct worker {
 	struct loop *loop;
 	struct relay_world relay;     /* loop, dns, jobs, hostname */
 	LIST_HEAD(, session) sessions;
-	uint32_t session_count;
-	uint32_t held;		      /* sessions in a tarpit now */
+	_Atomic uint32_t session_count;
+	_Atomic uint32_t held;	      /* sessions in a tarpit now */
 	uint64_t next_session;	      /* for ids: time and worker above, a number below */
 	bool draining;
 	struct worker_stats stats;
@@ -61,5 +61,7 @@ struct worker {
 
 struct worker *worker_new(unsigned index, struct jobs *jobs, const char *hostname);
 void worker_free(struct worker *w); /* no session is left on it */
+/* Every session ends here and now, without a word. */
+void worker_end_sessions(struct worker *w);
 
 #endif

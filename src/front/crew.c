@@ -1,0 +1,398 @@
+/*
+ * A worker's doors are its own: a stand is one listener of one worker, with the rules that its new
+ * sessions begin with. What changes them (installing, draining) is carried to each worker by an
+ * order, and whoever gave it waits until all have carried it out: workers never block, so that is
+ * a turn of their loops.
+ */
+#include "front/crew.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/listener.h"
+#include "session/session.h"
+
+enum {
+	DRAIN_LOOK_MS = 20,	   /* how often a draining worker looks whether it is empty */
+	LAST_WORD_MS = 2000,	   /* after the deadline's 421 */
+	STARVED_LOG_MS = 10000,
+};
+
+struct stand {
+	LIST_ENTRY(stand) next;
+	struct hand *hand;
+	struct listener *listener;
+	struct rules *rules;	 /* a reference */
+	const struct door *door; /* of rules */
+};
+
+/* A worker and what the crew knows of it. */
+struct hand {
+	struct worker *worker;
+	struct crew *crew;
+	pthread_t thread;
+	LIST_HEAD(, stand) stands;
+	struct timer look; /* while draining */
+	uint64_t drain_until_ms;
+	_Atomic bool empty; /* drained, and the last session is gone */
+	uint64_t starved_log_ms;
+};
+
+struct crew {
+	unsigned count;
+	_Atomic bool draining;
+	pthread_mutex_t lock; /* one order at a time */
+	struct rules *rules;  /* the latest; under lock */
+	struct hand hands[];
+};
+
+/* --- orders -------------------------------------------------------------------------------- */
+
+struct order {
+	struct note note;
+	struct hand *hand;
+	void *arg;
+	void (*carry_out)(struct hand *h, void *arg);
+	sem_t *done;
+};
+
+static void order_read(struct note *n)
+{
+	struct order *o = (struct order *)n;
+
+	o->carry_out(o->hand, o->arg);
+	sem_post(o->done);
+}
+
+/* On every worker's thread; back when all have done it. */
+static void order_all(struct crew *crew, void (*carry_out)(struct hand *h, void *arg), void *arg)
+{
+	struct order *orders = mem_array(crew->count, sizeof *orders);
+	sem_t done;
+
+	sem_init(&done, 0, 0);
+	for (unsigned i = 0; i < crew->count; i++) {
+		orders[i] = (struct order){ .hand = &crew->hands[i], .arg = arg, .carry_out = carry_out, .done = &done };
+		loop_post(crew->hands[i].worker->loop, &orders[i].note, order_read);
+	}
+	for (unsigned i = 0; i < crew->count; i++) {
+		while (sem_wait(&done) != 0)
+			continue; /* a signal */
+	}
+	sem_destroy(&done);
+	free(orders);
+}
+
+/* --- doors --------------------------------------------------------------------------------- */
+
+static void accepted(void *owner, int fd, const struct addr *peer, uint16_t peer_port)
+{
+	struct stand *stand = owner;
+
+	session_begin(stand->hand->worker, stand->rules, stand->door, fd, peer, peer_port);
+}
+
+static void starved(void *owner, int error)
+{
+	struct stand *stand = owner;
+	struct hand *h = stand->hand;
+	uint64_t now = clock_ms();
+
+	stat_add(&h->worker->stats.accept_pauses, 1);
+	if (h->starved_log_ms != 0 && now - h->starved_log_ms < STARVED_LOG_MS)
+		return;
+	h->starved_log_ms = now;
+	log_warn("accepting on %s pauses: %s", stand->door->name, strerror(error));
+}
+
+static void stand_free(struct stand *stand)
+{
+	LIST_REMOVE(stand, next);
+	if (endpoint_is_unix(&stand->door->where))
+		unlink(stand->door->where.path);
+	listener_free(stand->listener);
+	rules_unref(stand->rules);
+	free(stand);
+}
+
+static const struct door *door_at(const struct rules *rules, const struct endpoint *where)
+{
+	for (unsigned i = 0; rules != NULL && i < rules->door_count; i++) {
+		if (endpoint_equal(&rules->doors[i].where, where))
+			return &rules->doors[i];
+	}
+	return NULL;
+}
+
+/* A TCP door has a socket a worker; a Unix door one, the first worker's. */
+struct installation {
+	struct rules *rules;
+	int *fds; /* door_count x crew->count; -1: nothing to open */
+};
+
+static void stand_open(struct hand *h, struct rules *rules, const struct door *door, int fd)
+{
+	struct stand *stand = mem_new(sizeof *stand);
+
+	stand->hand = h;
+	stand->rules = rules_ref(rules);
+	stand->door = door;
+	stand->listener = listener_new(h->worker->loop, fd, accepted, starved, stand);
+	LIST_INSERT_HEAD(&h->stands, stand, next);
+}
+
+static void install(struct hand *h, void *arg)
+{
+	struct installation *in = arg;
+	struct stand *stand = LIST_FIRST(&h->stands);
+
+	while (stand != NULL) {
+		struct stand *following = LIST_NEXT(stand, next);
+		const struct door *door = door_at(in->rules, &stand->door->where);
+
+		if (door == NULL) {
+			stand_free(stand);
+		} else {
+			rules_unref(stand->rules);
+			stand->rules = rules_ref(in->rules);
+			stand->door = door;
+		}
+		stand = following;
+	}
+	for (unsigned i = 0; i < in->rules->door_count; i++) {
+		int fd = in->fds[i * h->crew->count + h->worker->index];
+
+		if (fd >= 0)
+			stand_open(h, in->rules, &in->rules->doors[i], fd);
+	}
+}
+
+static bool open_door(const struct crew *crew, const struct door *door, int *fds, struct complaints *complaints)
+{
+	unsigned sockets = endpoint_is_unix(&door->where) ? 1 : crew->count;
+	const char *why;
+
+	for (unsigned i = 0; i < sockets; i++) {
+		fds[i] = listener_socket(&door->where, door->backlog, door->file_mode, sockets > 1, &why);
+		if (fds[i] < 0) {
+			complain(complaints, (struct place){ 0 }, "cannot listen on %s: %s", door->name, why);
+			return false;
+		}
+	}
+	return true;
+}
+
+bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints)
+{
+	size_t count = (size_t)rules->door_count * crew->count;
+	struct installation in = { rules, mem_array(count, sizeof(int)) };
+	bool fine = true;
+
+	for (size_t i = 0; i < count; i++)
+		in.fds[i] = -1;
+	pthread_mutex_lock(&crew->lock);
+	if (crew->draining) {
+		complain(complaints, (struct place){ 0 }, "draining: nothing new can be opened");
+		fine = false;
+	}
+	for (unsigned i = 0; fine && i < rules->door_count; i++) {
+		if (door_at(crew->rules, &rules->doors[i].where) == NULL)
+			fine = open_door(crew, &rules->doors[i], &in.fds[(size_t)i * crew->count], complaints);
+	}
+	if (fine) {
+		order_all(crew, install, &in);
+		rules_unref(crew->rules);
+		crew->rules = rules_ref(rules);
+	} else {
+		for (size_t i = 0; i < count; i++) {
+			if (in.fds[i] >= 0)
+				close(in.fds[i]);
+		}
+	}
+	pthread_mutex_unlock(&crew->lock);
+	free(in.fds);
+	return fine;
+}
+
+/* --- stopping ------------------------------------------------------------------------------ */
+
+static void drain_all(struct hand *h, bool now)
+{
+	struct session *s, *following;
+
+	for (s = LIST_FIRST(&h->worker->sessions); s != NULL; s = following) {
+		following = session_next(s);
+		session_drain(s, now);
+	}
+}
+
+static void look_whether_empty(void *arg)
+{
+	struct hand *h = arg;
+	uint64_t now = clock_ms();
+
+	if (h->worker->session_count == 0) {
+		h->empty = true;
+		return;
+	}
+	if (now >= h->drain_until_ms + LAST_WORD_MS)
+		worker_end_sessions(h->worker);
+	else if (now >= h->drain_until_ms)
+		drain_all(h, true);
+	timer_set(&h->look, DRAIN_LOOK_MS);
+}
+
+static void drain(struct hand *h, void *arg)
+{
+	const uint32_t *within_ms = arg;
+	uint64_t until = clock_ms() + *within_ms;
+
+	while (!LIST_EMPTY(&h->stands))
+		stand_free(LIST_FIRST(&h->stands));
+	if (!h->worker->draining || until < h->drain_until_ms)
+		h->drain_until_ms = until; /* again: only sooner */
+	h->worker->draining = true;
+	drain_all(h, false);
+	timer_set(&h->look, 0);
+}
+
+void crew_drain(struct crew *crew, uint32_t within_ms)
+{
+	pthread_mutex_lock(&crew->lock);
+	crew->draining = true;
+	order_all(crew, drain, &within_ms);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+bool crew_is_empty(struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->count; i++) {
+		if (!crew->hands[i].empty)
+			return false;
+	}
+	return true;
+}
+
+void crew_join(struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->count; i++)
+		loop_stop(crew->hands[i].worker->loop);
+	for (unsigned i = 0; i < crew->count; i++)
+		pthread_join(crew->hands[i].thread, NULL);
+}
+
+/* --- birth and death ----------------------------------------------------------------------- */
+
+static void *work(void *arg)
+{
+	struct hand *h = arg;
+
+	loop_run(h->worker->loop);
+	return NULL;
+}
+
+struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname)
+{
+	struct crew *crew = mem_new(sizeof *crew + workers * sizeof crew->hands[0]);
+
+	crew->count = workers;
+	pthread_mutex_init(&crew->lock, NULL);
+	for (unsigned i = 0; i < workers; i++) {
+		struct hand *h = &crew->hands[i];
+
+		h->crew = crew;
+		h->worker = worker_new(i, jobs, hostname);
+		LIST_INIT(&h->stands);
+		timer_init(&h->look, h->worker->loop, look_whether_empty, h);
+		CHECK(pthread_create(&h->thread, NULL, work, h) == 0);
+	}
+	return crew;
+}
+
+void crew_free(struct crew *crew)
+{
+	if (crew == NULL)
+		return;
+	for (unsigned i = 0; i < crew->count; i++) {
+		timer_stop(&crew->hands[i].look);
+		worker_free(crew->hands[i].worker);
+	}
+	rules_unref(crew->rules);
+	pthread_mutex_destroy(&crew->lock);
+	free(crew);
+}
+
+/* --- looking in ---------------------------------------------------------------------------- */
+
+unsigned crew_size(const struct crew *crew)
+{
+	return crew->count;
+}
+
+struct loop *crew_loop(struct crew *crew, unsigned worker)
+{
+	return crew->hands[worker].worker->loop;
+}
+
+bool crew_is_draining(struct crew *crew)
+{
+	return crew->draining;
+}
+
+static void errand_home(struct note *n)
+{
+	struct errand *e = (struct errand *)n;
+
+	e->home(e);
+}
+
+static void errand_visit(struct note *n)
+{
+	struct errand *e = (struct errand *)n;
+
+	e->visit(e, e->crew->hands[e->at].worker);
+	if (++e->at < e->crew->count)
+		loop_post(crew_loop(e->crew, e->at), &e->note, errand_visit);
+	else
+		loop_post(e->loop, &e->note, errand_home);
+}
+
+void crew_send(struct crew *crew, struct errand *e, struct loop *from,
+	       void (*visit)(struct errand *self, struct worker *w), void (*home)(struct errand *self))
+{
+	e->crew = crew;
+	e->loop = from;
+	e->at = 0;
+	e->visit = visit;
+	e->home = home;
+	loop_post(crew_loop(crew, 0), &e->note, errand_visit);
+}
+
+void crew_stats(struct crew *crew, struct crew_stats *out)
+{
+	memset(out, 0, sizeof *out);
+	for (unsigned i = 0; i < crew->count; i++) {
+		struct worker *w = crew->hands[i].worker;
+
+#define ADD(name, text) out->name += atomic_load_explicit(&w->stats.name, memory_order_relaxed);
+		WORKER_STATS(ADD)
+#undef ADD
+		out->live += atomic_load_explicit(&w->session_count, memory_order_relaxed);
+		out->held += atomic_load_explicit(&w->held, memory_order_relaxed);
+	}
+}
+
+uint64_t crew_sessions(struct crew *crew)
+{
+	struct crew_stats sum;
+
+	crew_stats(crew, &sum);
+	return sum.live;
+}

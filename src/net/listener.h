@@ -1,0 +1,32 @@
+/*
+ * listener - a listening socket on a loop: accepts until there is nothing left to accept, and
+ * stops for a moment, instead of spinning, when descriptors run out.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include <stdbool.h>
+
+#include "net/endpoint.h"
+#include "net/loop.h"
+
+/*
+ * A bound and listening socket; -1: *why says why not (borrowed, static or errno's). shared: one of
+ * several (SO_REUSEPORT). What it accepts has TCP_NODELAY from birth. A Unix socket gets the mode;
+ * a socket file that nobody listens on is replaced.
+ */
+int listener_socket(const struct endpoint *at, int backlog, unsigned file_mode, bool shared, const char **why);
+
+struct listener;
+
+/* Takes fd, which is non-blocking. a Unix peer is 127.0.0.1 (D51). */
+typedef void listener_accepted(void *owner, int fd, const struct addr *peer, uint16_t peer_port);
+/* Accepting stopped for want of descriptors or memory, and will be tried again soon. */
+typedef void listener_starved(void *owner, int error);
+
+struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted, listener_starved *starved,
+			      void *owner);
+void listener_free(struct listener *l); /* closes; NULL is harmless */
+void listener_set_owner(struct listener *l, void *owner);
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * inside - the session's own struct and the calls between its files. Nobody outside session/
+ * includes it.
+ *
+ *   session.c   birth, the step, parking and waking, timeouts, death
+ *   verbs.c     the verb table: what each command checks and does
+ *   judge.c     asking policy, tarpits, refusals
+ *   mail.c      the transaction: MAIL, RCPT, and what the next hop says to them
+ *   body.c      the message: reading, judging, handing on
+ *   say.c       replies and log lines
+ */
+#ifndef SESSION_INSIDE_H
+#define SESSION_INSIDE_H
+
+#include "net/stream.h"
+#include "session/session.h"
+#include "smtp/data.h"
+#include "smtp/reply.h"
+
+/* The verbs that are tallied for the summary line, in its order. */
+enum verb_id { VERB_HELO, VERB_EHLO, VERB_MAIL, VERB_RCPT, VERB_DATA, VERB_RSET, VERB_NOOP, VERB_VRFY, VERB_QUIT, VERB_OTHER, VERB_COUNT };
+
+struct tally {
+	uint16_t good;
+	uint16_t all;
+};
+
+/* Why a session ended, for the log. */
+enum ending { END_QUIT, END_HANGUP, END_TIMEOUT, END_REFUSED, END_ERRORS, END_DRAIN, END_KICK };
+
+/* From MAIL to its end: delivered, refused, reset, or gone. */
+struct transaction {
+	struct facts_mail facts;
+	struct mail_command mail; /* slices of mail_line */
+	char *mail_line;	  /* "MAIL FROM:<a@b> ..." */
+	char *rcpt_line;	  /* the latest "RCPT TO:<c@d>" */
+	struct path rcpt;	  /* slices of rcpt_line */
+	char *first_rcpt;	  /* for Received: and for the log */
+	uint64_t began_ms;
+	const struct route *route; /* NULL: not known yet */
+	struct relay *relay;	   /* NULL: not dialled yet */
+	bool relay_has_mail;	   /* it has accepted MAIL */
+	struct reply reply;	   /* what the relay says */
+	struct message *message;   /* NULL before DATA */
+	struct data_reader reader;
+	bool too_big;
+	bool broken;		   /* it could not be kept */
+};
+
+struct session {
+	LIST_ENTRY(session) next;
+	struct burial burial;
+	struct worker *worker;
+	struct rules *rules;		 /* a reference */
+	const struct door *door;	 /* of rules */
+	const struct settings *settings; /* of rules */
+	struct stream client;
+	struct timer timer;
+	struct audit_ticket ticket;
+	struct facts facts;
+	uint64_t began_ms;
+	uint64_t heard_ms;		 /* something came */
+	uint64_t waiting_ms;		 /* this wait began, or the last command came */
+	uint64_t tarpit_ms;		 /* of all its tarpits, for the summary */
+	uint8_t state;			 /* enum session_state */
+	uint8_t wait;			 /* enum session_wait */
+	uint8_t caps_taken;		 /* the first so many of settings->caps */
+	uint8_t phase;			 /* enum phase last asked */
+	uint8_t verb;			 /* enum verb_id now served */
+	uint8_t ending;			 /* WAIT_GOODBYE: enum ending */
+	bool extended;			 /* greeted with EHLO */
+	bool barred;			 /* 554 at connect: 503 to all but QUIT */
+	bool close_next;		 /* the next reply is the last one */
+	bool leaving;			 /* draining: no further transaction */
+	bool ended;
+	uint32_t commands;
+	uint32_t errors;
+	uint32_t unproductive;		 /* since the last message */
+	uint32_t transactions;
+	void (*after)(struct session *s);   /* what the present wait is followed by */
+	void (*granted)(struct session *s); /* what policy is asked for */
+	struct policy_run *run;		 /* WAIT_POLICY */
+	struct verdict verdict;
+	struct transaction *mail;	 /* NULL: none */
+	char *helo_line;		 /* "EHLO name" */
+	struct tally tally[VERB_COUNT];
+};
+
+/* session.c */
+void session_enter(struct session *s, enum session_state state); /* the only place that changes it */
+/* Read no more until the wait is over; then `after`. */
+void session_park(struct session *s, enum session_wait wait, void (*after)(struct session *s));
+void session_wake(struct session *s);
+void session_wake_in(struct session *s, uint64_t ms);
+void session_end(struct session *s, enum ending how); /* twice is harmless */
+/* The last answer has been written: close when it has left. */
+void session_goodbye(struct session *s, enum ending how);
+
+/* verbs.c */
+void verb_serve(struct session *s, struct slice line);
+
+/* judge.c */
+/* Ask policy about the phase; `granted` runs when nothing is against it. */
+void session_ask(struct session *s, enum phase phase, void (*granted)(struct session *s));
+/* A refusal by policy or by ourselves: the reply, its log line, its count (D38), and what it undoes. */
+void session_refuse(struct session *s, enum phase phase, unsigned code, const char *text);
+const char *session_phase_verb(enum phase phase); /* "RCPT", for the log */
+
+/* mail.c */
+void mail_begin(struct session *s, const struct mail_command *mail, struct slice line);
+void mail_proceed(struct session *s);
+bool mail_set_rcpt(struct session *s, struct slice line); /* false: it has answered */
+void rcpt_proceed(struct session *s);
+void mail_over(struct session *s); /* frees the transaction; NULL is harmless */
+
+/* body.c */
+void body_begin(struct session *s);
+void body_read(struct session *s);
+
+/* say.c */
+void session_reply(struct session *s, unsigned code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void session_reply_text(struct session *s, unsigned code, const char *text); /* lines by '\n' */
+void session_error(struct session *s, unsigned code, const char *text);	     /* counted against Max_Errors */
+void session_fault(struct session *s, syntax_fault fault);
+void session_banner(struct session *s);
+void session_log_connect(struct session *s);
+void session_log_refusal(struct session *s, enum phase phase, unsigned code, const char *text);
+void session_log_delivery(struct session *s, const struct reply *reply);
+void session_log_end(struct session *s, enum ending how);
+
+#endif

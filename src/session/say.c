@@ -1,0 +1,224 @@
+/*
+ * say - what a session tells its client, and what it tells the log. The log's words are Postfix's
+ * where Postfix has them: filters and habits rest on `from NAME[ADDR]`.
+ */
+#include "session/inside.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* --- to the client ------------------------------------------------------------------------- */
+
+/* Greetings carry no enhanced code, and 354 has none (RFC 2034 4). */
+static bool wants_enhanced(const struct session *s, unsigned code)
+{
+	return s->extended && s->verb != VERB_EHLO && s->verb != VERB_HELO && code != 354;
+}
+
+void session_reply_text(struct session *s, unsigned code, const char *text)
+{
+	if (s->ended || s->state == SESSION_CLOSE)
+		return;
+	if (code < 400)
+		s->tally[s->verb].good++;
+	CHECK(reply_write(stream_out(&s->client), code, text, wants_enhanced(s, code)));
+	if (s->close_next && code != 354)
+		session_goodbye(s, END_REFUSED);
+}
+
+void session_reply(struct session *s, unsigned code, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	session_reply_text(s, code, text);
+}
+
+void session_error(struct session *s, unsigned code, const char *text)
+{
+	const struct settings *set = s->settings;
+
+	stat_add(&s->worker->stats.errors, 1);
+	if (set->max_errors == 0 || ++s->errors < set->max_errors) {
+		session_reply_text(s, code, text);
+		return;
+	}
+	session_reply(s, 421, "4.7.0 %s Error: too many errors", set->hostname);
+	session_goodbye(s, END_ERRORS);
+}
+
+void session_fault(struct session *s, syntax_fault fault)
+{
+	session_error(s, (unsigned)atoi(fault), fault + 4);
+}
+
+void session_banner(struct session *s)
+{
+	const char *fixed = s->settings->static_banner;
+
+	s->verb = VERB_HELO; /* a greeting, for its want of enhanced codes */
+	if (fixed != NULL)
+		session_reply_text(s, 220, fixed + 4);
+	else
+		session_reply(s, 220, "%s ESMTP Tidewaiter", s->settings->banner_hostname);
+	s->tally[VERB_HELO].good = 0;
+}
+
+/* --- to the log ---------------------------------------------------------------------------- */
+
+struct who {
+	char addr[ADDR_TEXT_MAX];
+};
+
+static const char *client(const struct session *s, struct who *who)
+{
+	return addr_print(&s->facts.peer, who->addr);
+}
+
+void session_log_connect(struct session *s)
+{
+	struct who who;
+
+	if (!log_wants(LOG_INFO))
+		return;
+	log_event(LOG_INFO, "connect", s->facts.session,
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_END },
+		  "connect from unknown[%s]", who.addr);
+}
+
+static void text_of(char *to, size_t size, struct slice from)
+{
+	snprintf(to, size, "%.*s", SLICE_ARGS(from));
+}
+
+void session_log_refusal(struct session *s, enum phase phase, unsigned code, const char *text)
+{
+	const char *verb = session_phase_verb(phase);
+	char helo[256], from[300] = "", to[300] = "", about[400] = "";
+	struct who who;
+
+	if (!log_wants(LOG_INFO))
+		return;
+	text_of(helo, sizeof helo, s->facts.helo);
+	if (s->mail != NULL) {
+		text_of(from, sizeof from, s->mail->facts.from);
+		text_of(to, sizeof to, s->mail->facts.rcpt);
+	}
+	if (phase == PHASE_RCPTTO)
+		snprintf(about, sizeof about, "<%s>: ", to);
+	else if (phase == PHASE_MAILFROM)
+		snprintf(about, sizeof about, "<%s>: ", from);
+	log_event(LOG_INFO, "reject", s->facts.session,
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("phase", phase_name(phase)),
+					LOG_INT("code", code), LOG_STR("from", from), LOG_STR("to", to),
+					LOG_STR("helo", helo), LOG_STR("reply", text), LOG_END },
+		  "NOQUEUE: reject: %s from unknown[%s]: %u %s%s; from=<%s> to=<%s> proto=%s helo=<%s>", verb,
+		  who.addr, code, about, text, from, to, s->extended ? "ESMTP" : "SMTP", helo);
+}
+
+void session_log_delivery(struct session *s, const struct reply *reply)
+{
+	struct transaction *t = s->mail;
+	char from[300];
+	struct who who;
+
+	if (!log_wants(LOG_INFO))
+		return;
+	text_of(from, sizeof from, t->facts.from);
+	log_event(LOG_INFO, "delivery", s->facts.session,
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("from", from),
+					LOG_STR("to", t->first_rcpt), LOG_INT("recipients", t->facts.rcpt_count),
+					LOG_INT("size", (int64_t)t->reader.size),
+					LOG_STR("relay", relay_peer(t->relay)), LOG_INT("code", reply->code),
+					LOG_STR("reply", reply->text != NULL ? reply->text : ""), LOG_END },
+		  "from=<%s>, to=<%s>, nrcpt=%u, size=%" PRIu64 ", client=unknown[%s], relay=%s, delay=%.2f, status=sent (%u %s)",
+		  from, t->first_rcpt, t->facts.rcpt_count, t->reader.size, who.addr, relay_peer(t->relay),
+		  (double)(clock_ms() - t->began_ms) / 1000, reply->code, reply->text != NULL ? reply->text : "");
+}
+
+static const char *const verb_words[VERB_COUNT] = {
+	[VERB_HELO] = "helo", [VERB_EHLO] = "ehlo", [VERB_MAIL] = "mail", [VERB_RCPT] = "rcpt",
+	[VERB_DATA] = "data", [VERB_RSET] = "rset", [VERB_NOOP] = "noop", [VERB_VRFY] = "vrfy",
+	[VERB_QUIT] = "quit", [VERB_OTHER] = "unknown",
+};
+
+/* "ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4" */
+static void tally_print(const struct session *s, char *out, size_t size)
+{
+	unsigned good = 0, all = 0;
+	size_t len = 0;
+
+	for (int i = 0; i <= VERB_COUNT && len < size; i++) {
+		struct tally t = i < VERB_COUNT ? s->tally[i] : (struct tally){ (uint16_t)good, (uint16_t)all };
+		const char *word = i < VERB_COUNT ? verb_words[i] : "commands";
+
+		good += t.good;
+		all += t.all;
+		if (t.all == 0 && i < VERB_COUNT)
+			continue;
+		if (t.good == t.all)
+			len += (size_t)snprintf(out + len, size - len, " %s=%u", word, t.all);
+		else
+			len += (size_t)snprintf(out + len, size - len, " %s=%u/%u", word, t.good, t.all);
+	}
+}
+
+static const char *last_verb(const struct session *s)
+{
+	static const char *const after[VERB_COUNT] = {
+		[VERB_HELO] = "HELO", [VERB_EHLO] = "EHLO", [VERB_MAIL] = "MAIL", [VERB_RCPT] = "RCPT",
+		[VERB_DATA] = "DATA", [VERB_RSET] = "RSET", [VERB_NOOP] = "NOOP", [VERB_VRFY] = "VRFY",
+		[VERB_QUIT] = "QUIT", [VERB_OTHER] = "UNKNOWN",
+	};
+
+	return s->commands == 0 ? "CONNECT" : after[s->verb];
+}
+
+void session_log_end(struct session *s, enum ending how)
+{
+	static const char *const endings[] = {
+		[END_QUIT] = "quit",	   [END_HANGUP] = "hangup", [END_TIMEOUT] = "timeout",
+		[END_REFUSED] = "refused", [END_ERRORS] = "errors", [END_DRAIN] = "drain",
+		[END_KICK] = "kick",
+	};
+	char tally[256];
+	double lived = (double)(clock_ms() - s->began_ms) / 1000;
+	struct who who;
+
+	if (how == END_HANGUP)
+		stat_add(&s->worker->stats.hangups, 1);
+	if (how == END_TIMEOUT)
+		stat_add(&s->worker->stats.timeouts, 1);
+	if (!log_wants(LOG_INFO))
+		return;
+	client(s, &who);
+	if (how == END_HANGUP)
+		log_event(LOG_INFO, "lost", s->facts.session, NULL, "lost connection after %s from unknown[%s]",
+			  last_verb(s), who.addr);
+	else if (how == END_TIMEOUT)
+		log_event(LOG_INFO, "timeout", s->facts.session, NULL, "timeout after %s from unknown[%s]",
+			  last_verb(s), who.addr);
+	tally_print(s, tally, sizeof tally);
+	log_event(LOG_INFO, "disconnect", s->facts.session,
+		  (struct log_field[]){ LOG_STR("client", who.addr), LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("end", endings[how]),
+					LOG_INT("commands", s->commands), LOG_INT("messages", s->facts.message_count),
+					LOG_INT("recipients", s->facts.rcpt_count),
+					LOG_INT("tarpit_ms", (int64_t)s->tarpit_ms),
+					LOG_INT("early_talker", s->facts.early_talker),
+					LOG_INT("lived_ms", (int64_t)(lived * 1000)), LOG_END },
+		  "disconnect from unknown[%s]%s messages=%u tarpit=%.1f time=%.2f end=%s%s", who.addr, tally,
+		  s->facts.message_count, (double)s->tarpit_ms / 1000, lived, endings[how],
+		  s->facts.early_talker ? " early_talker" : "");
+}

@@ -1,0 +1,32 @@
+#include "session/worker.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+struct worker *worker_new(unsigned index, struct jobs *jobs, const char *hostname)
+{
+	struct worker *w = mem_new(sizeof *w);
+
+	w->index = index;
+	w->loop = loop_new();
+	w->relay.loop = w->loop;
+	w->relay.jobs = jobs;
+	w->relay.hostname = hostname;
+	w->relay.dns = dns_new(w->loop, getenv("TIDEWAITER_DNS"));
+	w->next_session = clock_wall_ms() / 1000 << 32 | index;
+	LIST_INIT(&w->sessions);
+	return w;
+}
+
+void worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	CHECK(LIST_EMPTY(&w->sessions));
+	dns_free(w->relay.dns);
+	loop_free(w->loop);
+	free(w);
+}
