@@ -160,7 +160,9 @@ syntax_fault syntax_helo(struct slice args, struct slice *name_out)
 	*name_out = args;
 	if (args.len == 0)
 		return "501 5.5.4 Syntax: EHLO hostname";
-	if (!syntax_is_domain(args) && !is_literal(args))
+	/* Honest clients send odd names, and RFC 5321 4.1.4 forbids refusing mail for them: a policy
+	 * may. Only what could not be logged or written into a header is refused. */
+	if (args.len > SMTP_DOMAIN_MAX || !is_text(args))
 		return "501 5.5.2 Helo command rejected: Invalid name";
 	return NULL;
 }
@@ -170,17 +172,14 @@ static bool is_atext(char c)
 	return is_alnum(c) || is_8bit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
+/* Dots may stand anywhere: the grammar forbids `a..b` and `a.`, large providers hand them out. */
 static size_t dot_string_len(struct slice s)
 {
-	bool needs_atom = true;
 	size_t i;
 
-	for (i = 0; i < s.len && (is_atext(s.at[i]) || s.at[i] == '.'); i++) {
-		if (needs_atom && s.at[i] == '.')
-			return 0;
-		needs_atom = s.at[i] == '.';
-	}
-	return needs_atom ? 0 : i;
+	for (i = 0; i < s.len && (is_atext(s.at[i]) || s.at[i] == '.'); i++)
+		continue;
+	return i;
 }
 
 /* Only where the quotes end: is_text() has looked at, or will look at, the octets. */
