@@ -21,10 +21,17 @@ OPT_asan  := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omi
 OPT_tsan  := -O1 -fsanitize=thread -fno-omit-frame-pointer
 MODE      := $(if $(SAN),$(SAN),plain)
 CFLAGS    ?= -g $(OPT_$(MODE)) -fstack-protector-strong -fPIE
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(WARN) $(CFLAGS) -Isrc -I$(B)/gen \
-             $(shell pkg-config --cflags $(PKGS)) -pthread -MMD -MP
+# Asked for once, when the packages are there, not when this file is read.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(WARN) $(CFLAGS) -Isrc $(PKG_CFLAGS) \
+             -pthread -MMD -MP
 LDFLAGS   ?= -pie -Wl,-z,relro,-z,now
-LIBS       = $(shell pkg-config --libs $(PKGS)) -pthread -lm
+LIBS       = $(PKG_LIBS) -pthread -lm
+
+# V=1 shows the commands.
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@printf '  %-5s %s\n' $(1) $(patsubst $(B)/%,%,$@))
 
 # A room is a library. room_lib turns its path into the archive's; uses lists what it may include,
 # nearest first, from src/layers.txt, so that the linker enforces the same arrows.
@@ -33,8 +40,9 @@ uses     = $(shell awk -v room=$(1) '$$1 == room { for (i = NF; i > 1; i--) prin
 libs_of  = $(foreach r,$(1) $(call uses,$(1)),$(call room_lib,$(r)))
 
 .PHONY: all run test help clean
-all: $(B)/tidewaiter $(B)/tidectl
+all: $(B)/tidewaiter $(B)/tidectl $(B)/crowd
 
+#: make                  build the daemon and its console client
 help:
 	@sed -n 's/^#: //p' Makefile mk/*.mk
 
@@ -46,25 +54,38 @@ endef
 $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
 
 $(B)/lib/%.a:
+	$(call say,AR)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(B)/obj/%.o: src/%.c | packages
+	$(call say,CC)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 ALL_LIBS := $(foreach r,app admin front session relay policy/lua policy/sieve policy smtp net audit base,$(call room_lib,$(r)))
 
 $(B)/tidewaiter: $(B)/obj/app/main.o $(ALL_LIBS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
 $(B)/tidectl: $(patsubst tools/%.c,$(B)/tools/%.o,$(wildcard tools/ctl*.c)) $(foreach r,policy/sieve policy audit net base,$(call room_lib,$(r)))
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+
+$(B)/crowd: $(B)/tools/crowd.o $(call room_lib,base)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 
 $(B)/tools/%.o: tools/%.c | packages
+	$(call say,CC)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+#: make run              build, and start the daemon on the demo configuration, in the foreground
+run: all
+	@exec scripts/run
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 

@@ -1,3 +1,18 @@
+# Everything that proves something. The parts of `make test`, in order: what is cheap comes first.
+# Sub-makes, because each part is another build: gcc and clang, plain, ASan with UBSan, TSan.
+JOBS := $(shell nproc)
+PART  = +@printf '\n== %s\n' "$(1)" && $(MAKE) --no-print-directory -j$(JOBS)
+
+#: make test             everything that must hold; what .ci/run calls
+test: test-packages layers
+	$(call PART,gcc) all
+	$(call PART,clang) CC=clang B=build/clang all
+	$(call PART,unit tests) unit
+	$(call PART,unit tests under ASan and UBSan) SAN=asan unit
+	$(call PART,tests of threads under TSan) tsan-unit
+	$(call PART,fuzz corpora under ASan and UBSan) SAN=asan fuzz-replay
+	$(call PART,end to end under ASan and UBSan) e2e
+
 # Everything that proves something. `make test` runs it all; each part runs alone too.
 #
 # tests/unit/ROOM/test_X.c tests src/ROOM and links that room and what it may include, no more:
@@ -16,18 +31,24 @@ test-packages: ; @scripts/need build test
 
 .SECONDEXPANSION:
 $(B)/unit/%: tests/unit/%.c $$(call libs_of,$$(*D)) | test-packages
+	$(call say,LINK)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LIBS)
 
 #: make unit             the unit tests (SAN=asan or SAN=tsan: instrumented)
 unit: $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
 
+#: make tsan-unit        the tests of what threads share, under TSan
+tsan-unit:
+	+@$(MAKE) --no-print-directory SAN=tsan unit UNIT_SRC="$(TSAN_TESTS)"
+
 # A fuzz target names its room on its first line: `// room: smtp`.
 fuzz_room = $(shell sed -n '1s,^// room: ,,p' $(1))
 $(B)/fuzz/%: fuzz/%.c fuzz/replay.c $$(call libs_of,$$(call fuzz_room,fuzz/$$*.c)) | test-packages
+	$(call say,LINK)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< fuzz/replay.c -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< fuzz/replay.c -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
 #: make fuzz-replay      run every fuzz target over its saved corpus
 fuzz-replay: $(FUZZ_BIN)
