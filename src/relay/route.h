@@ -18,12 +18,22 @@ enum hop_kind {
 
 struct hop {
 	enum hop_kind kind;
-	char *name;	 /* host name, or the Maildir's path */
+	char *name;	 /* host name, the address as text, or the Maildir's path */
 	struct addr addr;
 	uint16_t port;
 	uint16_t pref;	 /* of Routes: the lowest is tried first */
 	bool by_mx;	 /* type=mx: name's mail exchangers; else its addresses */
 };
+
+/*
+ * One next hop as configuration writes it: "host", "host:port", "a.b.c.d:port", "[v6]:port",
+ * "smtp://host?pref=10&ttl=300&port=25&type=mx" (ttl is DNS's own business and ignored), or
+ * "maildir:PATH", which stays as relative as it is. NULL, or what is wrong and what was expected;
+ * then *out holds nothing.
+ */
+const char *hop_parse(struct slice text, struct hop *out) __attribute__((warn_unused_result));
+struct hop *hops_copy(const struct hop *hops, unsigned count);
+void hops_free(struct hop *hops, unsigned count);
 
 /* One way on: hops in order of preference. Two recipients share a transaction when they share this
  * pointer. */

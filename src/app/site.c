@@ -1,0 +1,224 @@
+#include "app/site.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/site_build.h"
+#include "base/check.h"
+#include "base/mem.h"
+
+enum { HOP_LIMIT = 100 }; /* RFC 5321 6.3 asks for at least so many Received lines */
+
+static const char control_default[] = "/run/tidewaiter/control.sock"; /* T5 */
+
+/* The rules, and the tree that their texts and lists live in. */
+struct site_rules {
+	struct rules rules;
+	struct conf *conf;
+};
+
+void chain_add(struct chain *c, const struct conf_scope *scope)
+{
+	CHECK(c->count < sizeof c->at / sizeof *c->at);
+	c->at[c->count++] = scope;
+}
+
+const struct conf_option *chain_find(const struct chain *c, enum option_id id)
+{
+	const struct conf_option *o = NULL;
+
+	for (unsigned i = 0; i < c->count && o == NULL; i++)
+		o = option_find(c->at[i], id);
+	return o;
+}
+
+const struct option_value *chain_value(const struct chain *c, enum option_id id)
+{
+	const struct conf_option *o = chain_find(c, id);
+
+	return o ? o->value_read : NULL;
+}
+
+uint64_t chain_number(const struct chain *c, enum option_id id)
+{
+	const struct option_value *v = chain_value(c, id);
+
+	return v ? v->number : option_standard(id).number;
+}
+
+bool chain_truth(const struct chain *c, enum option_id id)
+{
+	const struct option_value *v = chain_value(c, id);
+
+	return v ? v->truth : option_standard(id).truth;
+}
+
+const char *chain_text(const struct chain *c, enum option_id id, const char *otherwise)
+{
+	const struct option_value *v = chain_value(c, id);
+
+	return v ? v->text : otherwise;
+}
+
+const struct conf_scope *scope_next(const struct conf_scope *parent, enum scope_kind kind,
+				    const struct conf_scope *last)
+{
+	const struct conf_scope *s = last ? STAILQ_NEXT(last, next) : STAILQ_FIRST(&parent->scopes);
+
+	while (s != NULL && s->row != &scope_rows[kind])
+		s = STAILQ_NEXT(s, next);
+	return s;
+}
+
+void listen_endpoint(const struct conf_scope *listen, struct endpoint *out)
+{
+	CHECK(endpoint_parse(slice_of(listen->key), out) == NULL);
+}
+
+const char *listen_name(const struct conf_scope *listen)
+{
+	return strchr(listen->title, '/') ? listen->key : listen->title;
+}
+
+static unsigned workers_of(struct build *b, const struct chain *top)
+{
+	const struct conf_option *o = chain_find(top, OPT_WORKERS);
+	const struct option_value *v = chain_value(top, OPT_WORKERS);
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned most = (unsigned)option_rows[OPT_WORKERS].most;
+	unsigned workers = v ? (unsigned)v->number : cores < 1 ? 1 : cores > most ? most : (unsigned)cores;
+
+	if (b->world->workers == 0 || b->world->workers == workers)
+		return workers;
+	complain_warn(b->complaints, o ? o->at : b->conf->top.at,
+		      "Workers stay %u, expected a restart for %u", b->world->workers, workers);
+	return b->world->workers;
+}
+
+static const char *hostname_of(struct build *b, const struct chain *top)
+{
+	char name[HOST_NAME_MAX + 1] = "";
+
+	if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0')
+		strcpy(name, "localhost");
+	return chain_text(top, OPT_HOSTNAME, conf_copy(b->conf, slice_of(name)));
+}
+
+static void rules_free(struct rules *rules)
+{
+	struct site_rules *all = (struct site_rules *)rules;
+
+	policy_unref(rules->policy);
+	doors_free(rules);
+	options_forget(all->conf);
+	conf_free(all->conf);
+	free(all);
+}
+
+/* Takes conf and policy. */
+static struct rules *rules_build(struct build *b, struct policy_set *policy)
+{
+	struct site_rules *all = mem_new(sizeof *all);
+
+	all->conf = b->conf;
+	atomic_init(&all->rules.refs, 1);
+	all->rules.policy = policy;
+	all->rules.spool_dir = b->state_dir;
+	all->rules.hop_limit = HOP_LIMIT;
+	all->rules.free = rules_free;
+	doors_build(b, &all->rules);
+	return &all->rules;
+}
+
+static void control_build(struct build *b, struct site *site, const struct chain *chain, const char *path)
+{
+	struct control_door *c;
+
+	if (!chain_truth(chain, OPT_ENABLE))
+		return;
+	site->controls = mem_resize(site->controls, site->control_count + 1, sizeof *site->controls);
+	c = &site->controls[site->control_count++];
+	*c = (struct control_door){
+		.name = mem_strdup(path),
+		.file_mode = (unsigned)chain_number(chain, OPT_FILE_MODE),
+		.backlog = (int)chain_number(chain, OPT_LISTEN_BACKLOG),
+		.timeout_ms = (uint32_t)chain_number(chain, OPT_TIMEOUT),
+	};
+	CHECK(endpoint_parse(slice_of(path), &c->where) == NULL);
+	c->endpoint = audit_endpoint(b->world->audit, audit_service_find(b->world->audit, "Control"), path);
+}
+
+static void controls_build(struct build *b, struct site *site)
+{
+	const struct conf_scope *listener = scope_next(&b->conf->top, SCOPE_CONTROL, NULL), *listen = NULL;
+	struct chain chain = { .count = 0 };
+
+	while (listener != NULL && (listen = scope_next(listener, SCOPE_CONTROL_LISTEN, listen)) != NULL) {
+		chain = (struct chain){ .at = { listen, listener, &b->conf->top }, .count = 3 };
+		control_build(b, site, &chain, listen->key);
+	}
+	if (chain.count > 0)
+		return;
+	if (listener != NULL)
+		chain_add(&chain, listener);
+	control_build(b, site, &chain, control_default);
+}
+
+static struct site *site_build(struct build *b, const struct chain *top, struct policy_set *policy)
+{
+	struct site *site = mem_new(sizeof *site);
+
+	site->file = realpath(b->conf->top.at.file, NULL);
+	site->hostname = mem_strdup(b->hostname);
+	site->state_dir = mem_strdup(b->state_dir);
+	site->workers = b->workers;
+	site->log_format = chain_number(top, OPT_LOG_FORMAT) == 0 ? LOG_TEXT : LOG_JSON;
+	site->drain_ms = (uint32_t)chain_number(top, OPT_DRAIN_TIMEOUT);
+	controls_build(b, site);
+	site->rules = rules_build(b, policy);
+	return site;
+}
+
+struct site *site_load(const char *file, const struct site_world *world, struct complaints *complaints)
+{
+	struct build b = { .conf = conf_load(file, complaints), .world = world, .complaints = complaints };
+	struct chain top = { .at = { &b.conf->top }, .count = 1 };
+	unsigned errors_before = complaints->errors;
+	struct policy_set *policy = NULL;
+	struct site *site = NULL;
+
+	/* With scopes that end nobody knows where, the rest would be guesses. */
+	if (b.conf->broken) {
+		conf_free(b.conf);
+		return NULL;
+	}
+	options_check(b.conf, complaints);
+	b.hostname = hostname_of(&b, &top);
+	b.state_dir = chain_text(&top, OPT_STATE_DIR, option_rows[OPT_STATE_DIR].standard);
+	b.workers = workers_of(&b, &top);
+	doors_check(&b);
+	policy = policy_build(&b);
+	if (complaints->errors == errors_before && policy != NULL) {
+		site = site_build(&b, &top, policy);
+	} else {
+		policy_unref(policy);
+		options_forget(b.conf);
+		conf_free(b.conf);
+	}
+	return site;
+}
+
+void site_free(struct site *site)
+{
+	if (site == NULL)
+		return;
+	for (unsigned i = 0; i < site->control_count; i++)
+		free(site->controls[i].name);
+	free(site->controls);
+	rules_unref(site->rules);
+	free(site->file);
+	free(site->hostname);
+	free(site->state_dir);
+	free(site);
+}

@@ -1,0 +1,56 @@
+/*
+ * site_build - how a checked tree becomes what the daemon runs with. Private to site*.c.
+ */
+#ifndef APP_SITE_BUILD_H
+#define APP_SITE_BUILD_H
+
+#include "app/options.h"
+#include "app/site.h"
+
+struct build {
+	struct conf *conf;
+	const struct site_world *world;
+	struct complaints *complaints;
+	const char *hostname; /* the tree's */
+	const char *state_dir;
+	unsigned workers;
+};
+
+/*
+ * Where an option is looked for, the nearest scope first (D73): the Listen's Peers that hold the
+ * client, longest block first, the listener's, the Listen, the listener, the top level.
+ */
+struct chain {
+	const struct conf_scope *at[2 * 129 + 3];
+	unsigned count;
+};
+
+void chain_add(struct chain *c, const struct conf_scope *scope);
+/* NULL: set nowhere. */
+const struct conf_option *chain_find(const struct chain *c, enum option_id id);
+const struct option_value *chain_value(const struct chain *c, enum option_id id);
+/* Of an option with a default. */
+uint64_t chain_number(const struct chain *c, enum option_id id);
+bool chain_truth(const struct chain *c, enum option_id id);
+/* Or what stands in for it. */
+const char *chain_text(const struct chain *c, enum option_id id, const char *otherwise);
+
+/* The next scope of this kind in parent after `last` (NULL: the first); NULL: no more. */
+const struct conf_scope *scope_next(const struct conf_scope *parent, enum scope_kind kind,
+				    const struct conf_scope *last);
+
+/* What must be there, and what must not be there twice. */
+void doors_check(struct build *b);
+/* The ESMTP_Listener's enabled Listens into rules->doors. Complains (caller looks at errors). */
+void doors_build(struct build *b, struct rules *rules);
+void doors_free(struct rules *rules);
+
+/* NULL: complained. */
+struct policy_set *policy_build(struct build *b);
+
+/* The endpoint of a Listen whose title has been checked. */
+void listen_endpoint(const struct conf_scope *listen, struct endpoint *out);
+/* What a Listen is called in counts and logs: as written, but for relative paths. */
+const char *listen_name(const struct conf_scope *listen);
+
+#endif

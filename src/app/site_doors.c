@@ -1,0 +1,357 @@
+#include <stdlib.h>
+
+#include "app/site_build.h"
+#include "base/check.h"
+#include "base/mem.h"
+
+/* One Listen under construction, with the scopes around it. */
+struct opening {
+	struct build *b;
+	const struct conf_scope *listen;
+	const struct conf_scope *esmtp;
+	const struct route_table *routes;
+};
+
+static struct chain chain_of(const struct opening *o)
+{
+	return (struct chain){ .at = { o->listen, o->esmtp, &o->b->conf->top }, .count = 3 };
+}
+
+/* --- next hops --- */
+
+static void route_build(struct route_table *table, const struct conf_scope *scope, const char *pattern,
+			const struct cidr_list *prohibited)
+{
+	const struct chain chain = { .at = { scope }, .count = 1 };
+	const struct option_value *hops = chain_value(&chain, OPT_GATEWAY);
+
+	if (hops == NULL)
+		hops = chain_value(&chain, OPT_ROUTES);
+	if (hops != NULL) /* where an inner scope was before us, it wins */
+		(void)route_add(table, pattern, hops_copy(hops->hops, hops->count), hops->count,
+				prohibited->blocks, prohibited->count);
+}
+
+static struct route_table *routes_build(const struct opening *o)
+{
+	const struct chain chain = chain_of(o);
+	const struct option_value *prohibited = chain_value(&chain, OPT_PROHIBITED_HOSTS);
+	const struct cidr_list none = { 0 }, *list = prohibited ? &prohibited->blocks : &none;
+	struct route_table *table = route_table_new();
+	const struct conf_scope *domain;
+
+	for (unsigned i = 0; i < chain.count; i++) {
+		route_build(table, chain.at[i], NULL, list);
+		domain = NULL;
+		while ((domain = scope_next(chain.at[i], SCOPE_DOMAIN, domain)) != NULL)
+			route_build(table, domain, domain->key, list);
+	}
+	return table;
+}
+
+/* --- caps (D76) --- */
+
+enum { CAPS_MAX = 5 };
+
+static uint32_t own_limit(const struct conf_scope *scope, enum option_id id)
+{
+	const struct conf_option *o = option_find(scope, id);
+
+	return o ? (uint32_t)o->value_read->number : 0;
+}
+
+static const char *scope_text(struct build *b, const struct conf_scope *scope)
+{
+	char *text, *copy;
+
+	if (scope->title == NULL)
+		return scope->row->name;
+	text = scope->parent->title ? mem_printf("%s \"%s\" of %s \"%s\"", scope->row->name, scope->key,
+						 scope->parent->row->name, scope->parent->key)
+				    : mem_printf("%s \"%s\"", scope->row->name, scope->key);
+	copy = conf_copy(b->conf, slice_of(text));
+	free(text);
+	return copy;
+}
+
+/* Budgets are found by option and scope, so that a reload finds the slots that are taken. */
+static void cap_add(struct build *b, struct settings *out, struct cap *caps, enum option_id id,
+		    const struct conf_scope *scope, const char *counts, uint32_t limit)
+{
+	const char *option = option_rows[id].name;
+	char *name = mem_printf("%s %s", option, counts);
+
+	CHECK(out->cap_count < CAPS_MAX);
+	caps[out->cap_count++] = (struct cap){ budget_named(b->world->budgets, name), limit, option,
+					       scope_text(b, scope) };
+	free(name);
+}
+
+static void peer_cap_add(const struct opening *o, const struct chain *chain, struct settings *out,
+			 struct cap *caps, enum option_id id)
+{
+	for (unsigned i = 0; i < chain->count && chain->at[i]->row == &scope_rows[SCOPE_PEER]; i++) {
+		if (option_find(chain->at[i], id) == NULL)
+			continue;
+		cap_add(o->b, out, caps, id, chain->at[i], scope_text(o->b, chain->at[i]),
+			own_limit(chain->at[i], id));
+		return;
+	}
+}
+
+/*
+ * The service, the listener and the Listen are counted even without a cap, so that one which a
+ * reload brings knows of the sessions before it. The service has one budget, whoever caps it: the
+ * lower limit holds.
+ */
+static void caps_build(const struct opening *o, const struct chain *chain, struct settings *out)
+{
+	struct cap *caps = conf_array(o->b->conf, CAPS_MAX, sizeof *caps);
+	uint32_t listen = own_limit(o->listen, OPT_SERVICE_SESSIONS);
+	uint32_t esmtp = own_limit(o->esmtp, OPT_SERVICE_SESSIONS);
+	bool inner = listen != 0 && (esmtp == 0 || listen < esmtp);
+
+	cap_add(o->b, out, caps, OPT_SERVICE_SESSIONS, inner ? o->listen : o->esmtp, "SMTP",
+		inner ? listen : esmtp);
+	cap_add(o->b, out, caps, OPT_LISTENER_SESSIONS, o->esmtp, scope_text(o->b, o->esmtp),
+		own_limit(o->esmtp, OPT_LISTENER_SESSIONS));
+	cap_add(o->b, out, caps, OPT_LISTENER_SESSIONS, o->listen, scope_text(o->b, o->listen),
+		own_limit(o->listen, OPT_LISTENER_SESSIONS));
+	peer_cap_add(o, chain, out, caps, OPT_SERVICE_SESSIONS);
+	peer_cap_add(o, chain, out, caps, OPT_LISTENER_SESSIONS);
+	out->caps = caps;
+}
+
+/* --- settings --- */
+
+static void settings_build(const struct opening *o, const struct chain *c, struct settings *out)
+{
+	const char *hostname = o->b->hostname;
+	const struct option_value *v;
+
+	*out = (struct settings){
+		.hostname = hostname,
+		.banner_hostname = chain_text(c, OPT_BANNER_HOSTNAME, hostname),
+		.static_banner = chain_text(c, OPT_STATIC_BANNER, NULL),
+		.received_hostname = chain_text(c, OPT_RECEIVED_HOSTNAME, hostname),
+		.banner_delay_ms = (uint32_t)chain_number(c, OPT_BANNER_DELAY),
+		.idle_ms = (uint32_t)chain_number(c, OPT_IDLE_TIME),
+		.command_ms = (uint32_t)chain_number(c, OPT_COMMAND_TIMEOUT),
+		.transaction_ms = (uint32_t)chain_number(c, OPT_TRANSACTION_TIMEOUT),
+		.max_errors = (uint32_t)chain_number(c, OPT_MAX_ERRORS),
+		.max_unproductive = (uint32_t)chain_number(c, OPT_MAX_UNPRODUCTIVE_COMMANDS),
+		.max_receptions = (uint32_t)chain_number(c, OPT_MAX_RECEPTIONS_PER_CONNECTION),
+		.max_rcpts_message = (uint32_t)chain_number(c, OPT_MAX_RECIPIENTS_PER_MESSAGE),
+		.max_rcpts_connection = (uint32_t)chain_number(c, OPT_MAX_RECIPIENTS_PER_CONNECTION),
+		.max_message_size = chain_number(c, OPT_MAX_MESSAGE_SIZE),
+		.message_memory = chain_number(c, OPT_MESSAGE_MEMORY),
+		.require_ehlo = chain_truth(c, OPT_REQUIRE_EHLO),
+		.open_relay = chain_truth(c, OPT_OPEN_RELAY),
+		.routes = o->routes,
+	};
+	if ((v = chain_value(c, OPT_RELAY_HOSTS)) != NULL)
+		out->relay_hosts = v->blocks;
+	if ((v = chain_value(c, OPT_RELAY_DOMAINS)) != NULL)
+		out->relay_domains = v->domains;
+	if ((v = chain_value(c, OPT_CONTEXT)) != NULL)
+		out->context = v->context; /* borrowed from the tree, like all of these */
+	caps_build(o, c, out);
+}
+
+/* --- Peers --- */
+
+struct peer {
+	struct cidr block;
+	const struct conf_scope *scope;
+};
+
+static int by_block(const void *a, const void *b)
+{
+	const struct peer *x = a, *y = b;
+	int order = addr_compare(&x->block.addr, &y->block.addr);
+
+	return order ? order : x->block.len - y->block.len;
+}
+
+static unsigned peers_collect(const struct conf_scope *scope, struct peer *peers, unsigned count)
+{
+	const struct conf_scope *s = NULL;
+
+	while ((s = scope_next(scope, SCOPE_PEER, s)) != NULL) {
+		if (peers != NULL) {
+			peers[count].scope = s;
+			CHECK(cidr_parse(slice_of(s->key), &peers[count].block) == NULL);
+		}
+		count++;
+	}
+	return count;
+}
+
+/*
+ * In address order, blocks before what lies in them, so that the blocks around the one at hand are
+ * a stack, and its chain is read off from the top: first the Listen's, then the listener's.
+ */
+static struct peer_map *peers_build(const struct opening *o)
+{
+	unsigned count = peers_collect(o->esmtp, NULL, peers_collect(o->listen, NULL, 0)), depth = 0;
+	struct peer *peers = mem_array(count, sizeof *peers);
+	const struct peer *around[2 * 129];
+	struct peer_map *map = peer_map_new();
+	struct settings *settings;
+
+	peers_collect(o->esmtp, peers, peers_collect(o->listen, peers, 0));
+	qsort(peers, count, sizeof *peers, by_block);
+	for (unsigned i = 0; i < count; i++) {
+		const struct peer *p = &peers[i];
+		struct chain chain = { .count = 0 };
+
+		while (depth > 0 && !cidr_contains(&around[depth - 1]->block, &p->block.addr))
+			depth--;
+		around[depth++] = p;
+		if (i + 1 < count && cidr_equal(&p->block, &peers[i + 1].block))
+			continue; /* in the Listen and in the listener: one entry, when both are on the stack */
+		for (unsigned k = depth; k-- > 0;)
+			if (around[k]->scope->parent == o->listen)
+				chain_add(&chain, around[k]->scope);
+		for (unsigned k = depth; k-- > 0;)
+			if (around[k]->scope->parent == o->esmtp)
+				chain_add(&chain, around[k]->scope);
+		chain_add(&chain, o->listen);
+		chain_add(&chain, o->esmtp);
+		chain_add(&chain, &o->b->conf->top);
+		settings = conf_take(o->b->conf, sizeof *settings);
+		settings_build(o, &chain, settings);
+		CHECK(peer_map_add(map, &p->block, settings));
+	}
+	free(peers);
+	return map;
+}
+
+/* --- doors --- */
+
+static void door_build(struct opening *o, struct door *d)
+{
+	struct build *b = o->b;
+	const struct chain chain = chain_of(o);
+
+	d->name = (char *)listen_name(o->listen);
+	listen_endpoint(o->listen, &d->where);
+	d->backlog = (int)chain_number(&chain, OPT_LISTEN_BACKLOG);
+	d->file_mode = (unsigned)chain_number(&chain, OPT_FILE_MODE);
+	d->endpoint = audit_endpoint(b->world->audit, audit_service_find(b->world->audit, "SMTP"), d->name);
+	o->routes = routes_build(o);
+	settings_build(o, &chain, &d->plain);
+	d->peers = peers_build(o);
+}
+
+void doors_build(struct build *b, struct rules *rules)
+{
+	struct opening o = { .b = b, .esmtp = scope_next(&b->conf->top, SCOPE_ESMTP, NULL) };
+	struct chain chain;
+	unsigned count = 0;
+
+	while ((o.listen = scope_next(o.esmtp, SCOPE_LISTEN, o.listen)) != NULL)
+		count++;
+	rules->doors = conf_array(b->conf, count, sizeof *rules->doors);
+	while ((o.listen = scope_next(o.esmtp, SCOPE_LISTEN, o.listen)) != NULL) {
+		chain = chain_of(&o);
+		if (chain_truth(&chain, OPT_ENABLE))
+			door_build(&o, &rules->doors[rules->door_count++]);
+	}
+}
+
+void doors_free(struct rules *rules)
+{
+	for (unsigned i = 0; i < rules->door_count; i++) {
+		peer_map_free(rules->doors[i].peers, NULL);
+		route_table_free((struct route_table *)rules->doors[i].plain.routes);
+	}
+}
+
+/* --- what must be there --- */
+
+static bool has_hop(const struct conf_scope *scope)
+{
+	return option_find(scope, OPT_GATEWAY) || option_find(scope, OPT_ROUTES);
+}
+
+static void check_one_hop(struct build *b, const struct conf_scope *scope)
+{
+	const struct conf_option *gateway = option_find(scope, OPT_GATEWAY);
+	const struct conf_option *routes = option_find(scope, OPT_ROUTES);
+	const struct conf_scope *domain = NULL;
+
+	if (gateway != NULL && routes != NULL)
+		complain(b->complaints, routes->at, "Routes beside the Gateway of %s:%u:%u, expected one of them",
+			 gateway->at.file, gateway->at.line, gateway->at.col);
+	while ((domain = scope_next(scope, SCOPE_DOMAIN, domain)) != NULL) {
+		check_one_hop(b, domain);
+		if (!has_hop(domain))
+			complain(b->complaints, domain->at, "Domain \"%s\" without a next hop, expected Gateway or "
+				 "Routes", domain->title);
+	}
+}
+
+static bool says_who_may_relay(const struct conf_scope *scope)
+{
+	const struct conf_scope *s;
+
+	if (option_find(scope, OPT_RELAY_DOMAINS) || option_find(scope, OPT_RELAY_HOSTS) ||
+	    option_find(scope, OPT_OPEN_RELAY))
+		return true;
+	STAILQ_FOREACH (s, &scope->scopes, next)
+		if (says_who_may_relay(s))
+			return true;
+	return false;
+}
+
+static void check_listens(struct build *b, const struct conf_scope *esmtp)
+{
+	const struct conf_scope *top = &b->conf->top, *listen = NULL;
+	bool around = has_hop(esmtp) || has_hop(top) || scope_next(esmtp, SCOPE_DOMAIN, NULL) ||
+		      scope_next(top, SCOPE_DOMAIN, NULL);
+
+	if (scope_next(esmtp, SCOPE_LISTEN, NULL) == NULL)
+		complain(b->complaints, esmtp->at, "%s without a Listen, expected Listen \"..\" {}",
+			 esmtp->row->name);
+	while ((listen = scope_next(esmtp, SCOPE_LISTEN, listen)) != NULL) {
+		check_one_hop(b, listen);
+		if (!around && !has_hop(listen) && scope_next(listen, SCOPE_DOMAIN, NULL) == NULL)
+			complain(b->complaints, listen->at, "Listen \"%s\" has no next hop, expected Gateway or "
+				 "Routes there or around it", listen->title);
+	}
+}
+
+static void check_controls(struct build *b, const struct conf_scope *esmtp)
+{
+	const struct conf_scope *control = scope_next(&b->conf->top, SCOPE_CONTROL, NULL), *c = NULL, *l;
+
+	while (control != NULL && (c = scope_next(control, SCOPE_CONTROL_LISTEN, c)) != NULL) {
+		if (c->key == NULL)
+			continue;
+		if (strchr(c->key, '/') == NULL)
+			complain(b->complaints, c->title_at, "Listen is \"%s\", expected the path of a Unix socket",
+				 c->title);
+		for (l = NULL; esmtp != NULL && (l = scope_next(esmtp, SCOPE_LISTEN, l)) != NULL;)
+			if (l->key != NULL && strcmp(l->key, c->key) == 0)
+				complain(b->complaints, c->title_at, "Listen \"%s\" is there already at %s:%u:%u, "
+					 "expected it once", c->title, l->at.file, l->at.line, l->at.col);
+	}
+}
+
+void doors_check(struct build *b)
+{
+	const struct conf_scope *top = &b->conf->top, *esmtp = scope_next(top, SCOPE_ESMTP, NULL);
+
+	check_one_hop(b, top);
+	check_controls(b, esmtp);
+	if (esmtp == NULL) {
+		complain(b->complaints, top->at, "no ESMTP_Listener, expected one");
+		return;
+	}
+	check_one_hop(b, esmtp);
+	check_listens(b, esmtp);
+	if (!says_who_may_relay(top))
+		complain_warn(b->complaints, esmtp->at, "no mail will be taken, expected Relay_Domains, Relay_Hosts or "
+			      "Open_Relay somewhere");
+}
