@@ -11,8 +11,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-/* An unanswering server is asked again after TRY_MS, then twice that, and then the next one. */
-enum { TRY_MS = 3000, TRIES = 2 };
+enum { TRIES = 2 };
+
+int dns_try_ms = 3000;
 
 /* A socket that c-ares opened: watched for as long as it wants. */
 struct watch {
@@ -116,7 +117,7 @@ struct dns *dns_new(struct loop *loop, const char *servers)
 {
 	struct dns *dns = mem_new(sizeof *dns);
 	struct ares_options options = {
-		.timeout = TRY_MS,
+		.timeout = dns_try_ms,
 		.tries = TRIES,
 		.sock_state_cb = watch_socket,
 		.sock_state_cb_data = dns,

@@ -24,6 +24,9 @@ enum dns_status {
 
 enum { DNS_ADDRS_MAX = 16, DNS_MX_MAX = 16, DNS_NAME_MAX = 255 };
 
+/* A server that is silent for so long is asked once more, which has twice as long. For tests. */
+extern int dns_try_ms;
+
 /* servers: "127.0.0.1:5353,..." for tests; NULL: the system's. NULL: no resolver can be had. */
 struct dns *dns_new(struct loop *loop, const char *servers);
 void dns_free(struct dns *dns); /* cancels what is asked */

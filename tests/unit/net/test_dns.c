@@ -1,0 +1,380 @@
+/* Names looked up at a name server of our own, on the same loop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <arpa/nameser.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "net/dns.h"
+
+/* Zone: the answers to a question, "TYPE VALUE" divided by ';'. */
+static const struct record {
+	const char *name;
+	int rcode; /* -1: never answers */
+	const char *answers;
+} zone[] = {
+	{ "both.test", 0, "A 192.0.2.1;AAAA 2001:db8::1" },
+	{ "two.test", 0, "A 192.0.2.1;A 192.0.2.2" },
+	{ "many.test", 0, "A 192.0.2.1;A 192.0.2.2;A 192.0.2.3;A 192.0.2.4;A 192.0.2.5;A 192.0.2.6;A 192.0.2.7;"
+			  "A 192.0.2.8;A 192.0.2.9;A 192.0.2.10;A 192.0.2.11;A 192.0.2.12;A 192.0.2.13;"
+			  "A 192.0.2.14;A 192.0.2.15;A 192.0.2.16;A 192.0.2.17;A 192.0.2.18" },
+	{ "empty.test", 0, "" },
+	{ "fails.test", ns_r_servfail, "" },
+	{ "refuses.test", ns_r_refused, "" },
+	{ "silent.test", -1, "" },
+	{ "mail.test", 0, "MX 20 second.test;MX 10 first.test;MX 30 third.test" },
+	{ "null.test", 0, "MX 0 ." },
+	{ "crowd.test", 0, "MX 9 a;MX 9 b;MX 9 c;MX 9 d;MX 9 e;MX 9 f;MX 9 g;MX 9 h;MX 9 i;MX 9 j;MX 9 k;MX 9 l;"
+			   "MX 9 m;MX 9 n;MX 9 o;MX 9 p;MX 9 q;MX 9 r;MX 1 best" },
+};
+
+struct server {
+	struct event event;
+	int fd;
+	unsigned asked;
+};
+
+static void add(struct buf *b, const void *at, size_t len)
+{
+	assert_true(buf_add(b, at, len));
+}
+
+static void add16(struct buf *b, unsigned value)
+{
+	add(b, (uint8_t[]){ (uint8_t)(value >> 8), (uint8_t)value }, 2);
+}
+
+static void add_name(struct buf *b, struct slice name)
+{
+	while (name.len > 0) {
+		struct slice label = slice_cut(name, '.', &name);
+
+		if (label.len > 0) {
+			add(b, (uint8_t[]){ (uint8_t)label.len }, 1);
+			add(b, label.at, label.len);
+		}
+	}
+	add(b, "", 1);
+}
+
+static bool add_answer(struct buf *b, unsigned type, struct slice answer)
+{
+	struct slice value, kind = slice_cut(answer, ' ', &value);
+	char text[64];
+	uint8_t bytes[16];
+	struct buf data = { 0 };
+
+	snprintf(text, sizeof text, "%.*s", SLICE_ARGS(value));
+	if (type == ns_t_a && slice_equal(kind, SLICE("A"))) {
+		inet_pton(AF_INET, text, bytes);
+		add(&data, bytes, 4);
+	} else if (type == ns_t_aaaa && slice_equal(kind, SLICE("AAAA"))) {
+		inet_pton(AF_INET6, text, bytes);
+		add(&data, bytes, 16);
+	} else if (type == ns_t_mx && slice_equal(kind, SLICE("MX"))) {
+		struct slice host, pref = slice_cut(value, ' ', &host);
+
+		add16(&data, (unsigned)strtoul(pref.at, NULL, 10));
+		add_name(&data, host);
+	} else {
+		return false;
+	}
+	add16(b, 0xc00c); /* the name of the question */
+	add16(b, type);
+	add16(b, ns_c_in);
+	add(b, "\0\0\0\0", 4);
+	add16(b, (unsigned)data.len);
+	add(b, data.at, data.len);
+	buf_free(&data);
+	return true;
+}
+
+static void on_question(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof from;
+	char q[512], name[256] = "";
+	ssize_t len = recvfrom(fd, q, sizeof q, 0, (struct sockaddr *)&from, &from_len);
+	size_t at = 12, name_len = 0;
+	const struct record *r = zone;
+	struct buf out = { 0 };
+	unsigned type, answers = 0;
+	int rcode = ns_r_nxdomain;
+	struct slice rest;
+
+	(void)what;
+	assert_true(len > 12);
+	server->asked++;
+	for (; q[at] != 0; at += (size_t)q[at] + 1)
+		name_len += (size_t)snprintf(name + name_len, sizeof name - name_len, "%s%.*s",
+					     name_len > 0 ? "." : "", q[at], q + at + 1);
+	type = (unsigned)(uint8_t)q[at + 1] << 8 | (uint8_t)q[at + 2];
+	at += 5;
+	while (r < zone + sizeof zone / sizeof zone[0] && strcasecmp(r->name, name) != 0)
+		r++;
+	if (r < zone + sizeof zone / sizeof zone[0])
+		rcode = r->rcode;
+	if (rcode < 0)
+		return;
+	add(&out, q, at);
+	for (rest = slice_of(rcode == 0 ? r->answers : ""); rest.len > 0;)
+		answers += add_answer(&out, type, slice_cut(rest, ';', &rest));
+	out.at[2] = (char)0x81; /* a response, recursion was desired */
+	out.at[3] = (char)(0x80 | rcode);
+	out.at[7] = (char)answers;
+	memset(out.at + 8, 0, 4);
+	sendto(fd, out.at, out.len, 0, (struct sockaddr *)&from, from_len);
+	buf_free(&out);
+}
+
+struct scene {
+	struct loop *loop;
+	struct dns *dns;
+	struct server server;
+	struct timer guard;
+	bool expired;
+
+	unsigned said;
+	enum dns_status status;
+	char text[2000]; /* "a b c" */
+};
+
+static void guard_expired(void *arg)
+{
+	((struct scene *)arg)->expired = true;
+}
+
+static void scene_open(struct scene *s)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	char servers[64];
+
+	memset(s, 0, sizeof *s);
+	s->loop = loop_new();
+	s->server.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(s->server.fd, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(getsockname(s->server.fd, (struct sockaddr *)&at, &len), 0);
+	event_assign(&s->server.event, loop_base(s->loop), s->server.fd, EV_READ | EV_PERSIST, on_question,
+		     &s->server);
+	event_priority_set(&s->server.event, 0);
+	event_add(&s->server.event, NULL);
+	snprintf(servers, sizeof servers, "127.0.0.1:%u", ntohs(at.sin_port));
+	s->dns = dns_new(s->loop, servers);
+	assert_non_null(s->dns);
+	timer_init(&s->guard, s->loop, guard_expired, s);
+	timer_set(&s->guard, 30000);
+}
+
+static void scene_close(struct scene *s)
+{
+	dns_free(s->dns);
+	timer_stop(&s->guard);
+	event_del(&s->server.event);
+	close(s->server.fd);
+	event_base_loop(loop_base(s->loop), EVLOOP_NONBLOCK);
+	loop_free(s->loop);
+}
+
+static void turn(struct scene *s)
+{
+	event_base_loop(loop_base(s->loop), EVLOOP_ONCE);
+	assert_false(s->expired);
+}
+
+static void addrs_said(void *owner, enum dns_status status, const struct addr *addrs, unsigned count)
+{
+	struct scene *s = owner;
+	char one[ADDR_TEXT_MAX];
+
+	s->said++;
+	s->status = status;
+	s->text[0] = '\0';
+	for (unsigned i = 0; i < count; i++) {
+		strcat(s->text, i > 0 ? " " : "");
+		strcat(s->text, addr_print(&addrs[i], one));
+	}
+}
+
+static void mx_said(void *owner, enum dns_status status, const struct dns_mx *mx, unsigned count)
+{
+	struct scene *s = owner;
+	size_t len = 0;
+
+	s->said++;
+	s->status = status;
+	s->text[0] = '\0';
+	for (unsigned i = 0; i < count; i++)
+		len += (size_t)snprintf(s->text + len, sizeof s->text - len, "%s%u:%s", i > 0 ? " " : "",
+					mx[i].pref, mx[i].name);
+}
+
+static const struct lookup_case {
+	const char *name;
+	bool is_mx;
+	enum dns_status want_status;
+	const char *want;
+} lookup_cases[] = {
+	{ "192.0.2.7", false, DNS_FOUND, "192.0.2.7" },
+	{ "2001:db8::7", false, DNS_FOUND, "2001:db8::7" },
+	{ "[2001:db8::7]", false, DNS_FOUND, "2001:db8::7" },
+	{ "two.test", false, DNS_FOUND, "192.0.2.1 192.0.2.2" },
+	{ "TWO.test.", false, DNS_FOUND, "192.0.2.1 192.0.2.2" },
+	{ "many.test", false, DNS_FOUND, NULL },
+	{ "empty.test", false, DNS_NOTHING, "" },
+	{ "absent.test", false, DNS_NOTHING, "" },
+	{ "fails.test", false, DNS_FAILED, "" },
+	{ "refuses.test", false, DNS_FAILED, "" },
+	{ "", false, DNS_NOTHING, "" },
+	{ "a..b", false, DNS_NOTHING, "" },
+	{ "mail.test", true, DNS_FOUND, "10:first.test 20:second.test 30:third.test" },
+	{ "null.test", true, DNS_FOUND, "" },
+	{ "crowd.test", true, DNS_FOUND, NULL },
+	{ "two.test", true, DNS_NOTHING, "" },
+	{ "absent.test", true, DNS_NOTHING, "" },
+	{ "fails.test", true, DNS_FAILED, "" },
+	{ "a..b", true, DNS_NOTHING, "" },
+};
+
+static unsigned words(const char *text)
+{
+	unsigned count = *text != '\0';
+
+	for (; *text != '\0'; text++)
+		count += *text == ' ';
+	return count;
+}
+
+static void test_lookup(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_open(&s);
+	for (size_t i = 0; i < sizeof lookup_cases / sizeof lookup_cases[0]; i++) {
+		const struct lookup_case *c = &lookup_cases[i];
+		unsigned said = s.said;
+
+		print_message("%s %s\n", c->is_mx ? "MX" : "A", c->name);
+		if (c->is_mx)
+			dns_mx(s.dns, c->name, mx_said, &s);
+		else
+			dns_addrs(s.dns, c->name, addrs_said, &s);
+		assert_int_equal(s.said, said); /* never from inside the call */
+		while (s.said == said)
+			turn(&s);
+		assert_int_equal(s.status, c->want_status);
+		if (c->want != NULL)
+			assert_string_equal(s.text, c->want);
+		else
+			assert_int_equal(words(s.text), 16);
+	}
+	dns_mx(s.dns, "crowd.test", mx_said, &s);
+	s.said = 0;
+	while (s.said == 0)
+		turn(&s);
+	assert_int_equal(strncmp(s.text, "1:best 9:", 9), 0); /* although it came last */
+	scene_close(&s);
+}
+
+static void test_both_families(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_open(&s);
+	dns_addrs(s.dns, "both.test", addrs_said, &s);
+	while (s.said == 0)
+		turn(&s);
+	assert_int_equal(s.status, DNS_FOUND);
+	assert_non_null(strstr(s.text, "192.0.2.1"));
+	assert_non_null(strstr(s.text, "2001:db8::1"));
+	scene_close(&s);
+}
+
+/* Called off before the question is out, while it is out, when the answer is in but not told. */
+static void test_cancel(void **state)
+{
+	const char *const names[] = { "192.0.2.1", "two.test", "absent.test", "silent.test", "a..b" };
+	struct scene s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		for (unsigned turns = 0; turns < 5; turns++) {
+			struct dns_query *q;
+
+			scene_open(&s);
+			q = dns_addrs(s.dns, names[i], addrs_said, &s);
+			for (unsigned t = 0; t < turns && s.said == 0; t++)
+				event_base_loop(loop_base(s.loop), EVLOOP_NONBLOCK);
+			if (s.said == 0) {
+				dns_cancel(q);
+				for (unsigned t = 0; t < 5; t++)
+					event_base_loop(loop_base(s.loop), EVLOOP_NONBLOCK);
+				assert_int_equal(s.said, 0);
+			}
+			scene_close(&s);
+		}
+	}
+	dns_cancel(NULL);
+}
+
+/* Whoever frees it with questions out hears no more of them. */
+static void test_freed_while_asking(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_open(&s);
+	dns_addrs(s.dns, "silent.test", addrs_said, &s);
+	dns_mx(s.dns, "silent.test", mx_said, &s);
+	dns_addrs(s.dns, "192.0.2.1", addrs_said, &s);
+	event_base_loop(loop_base(s.loop), EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	dns_addrs(s.dns, "192.0.2.2", addrs_said, &s);
+	s.said = 0;
+	scene_close(&s);
+	assert_int_equal(s.said, 0);
+}
+
+/* The server is asked again, and in the end that is that. */
+static void test_timeout(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	dns_try_ms = 100;
+	scene_open(&s);
+	dns_mx(s.dns, "silent.test", mx_said, &s);
+	while (s.said == 0)
+		turn(&s);
+	assert_int_equal(s.status, DNS_FAILED);
+	assert_int_equal(s.server.asked, 2);
+	scene_close(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_both_families),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_freed_while_asking),
+		cmocka_unit_test(test_timeout),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
