@@ -527,16 +527,3 @@ void session_describe(const struct session *s, struct session_row *out)
 			copy(out->relay, sizeof out->relay, slice_of(relay_peer(s->mail->relay)));
 	}
 }
-
-void session_each(struct worker *w, session_visit *visit, void *arg)
-{
-	struct session *s = LIST_FIRST(&w->sessions);
-
-	while (s != NULL) {
-		struct session *next = LIST_NEXT(s, next);
-
-		if (!visit(arg, s))
-			return;
-		s = next;
-	}
-}

@@ -74,11 +74,6 @@ struct session_row {
 };
 void session_describe(const struct session *s, struct session_row *out);
 
-/* Every session of the worker, on its thread, newest first: ids fall. The one visited may end in
- * it; false ends the walk. */
-typedef bool session_visit(void *arg, struct session *s);
-void session_each(struct worker *w, session_visit *visit, void *arg);
-
 const char *session_state_name(enum session_state state);
 const char *session_wait_name(enum session_wait wait);
 
