@@ -44,7 +44,11 @@ struct console;
  * replaced; one that somebody does is an error. */
 struct console *console_start(const struct console_world *world, const struct console_door *doors,
 			      unsigned count, struct complaints *complaints);
-/* Closes its doors and connections and waits for its thread; removes the socket files. */
+/*
+ * Closes its doors and connections and waits for its thread; removes the socket files. The workers'
+ * threads must still run: errands that are out come home first. Not from inside a function of the
+ * world.
+ */
 void console_stop(struct console *c);
 
 #endif

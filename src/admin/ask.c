@@ -1,0 +1,279 @@
+#include "admin/ask.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admin/words.h"
+#include "base/mem.h"
+#include "base/nearest.h"
+
+enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 1000 };
+
+static const struct console_command {
+	const char *words;
+	const char *usage;
+	const char *help;
+	ask_run *run;
+	unsigned right;
+	unsigned args_min, args_max;
+	unsigned options;
+} commands[] = {
+#define ROW(name, words_, right_, min, max, options_, usage_, help_)                                \
+	{                                                                                          \
+		.words = words_,                                                                   \
+		.usage = usage_,                                                                   \
+		.help = help_,                                                                     \
+		.run = ask_##name,                                                                 \
+		.right = right_,                                                                   \
+		.args_min = min,                                                                   \
+		.args_max = max,                                                                   \
+		.options = options_,                                                               \
+	},
+	CONSOLE_COMMANDS(ROW)
+#undef ROW
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static const struct {
+	const char *word;
+	enum option option;
+	bool has_number;
+} options[] = {
+	{ "--json", OPTION_JSON, false }, { "-4", OPTION_V4, false },
+	{ "-6", OPTION_V6, false },	  { "--by", OPTION_BY, true },
+	{ "--limit", OPTION_LIMIT, true },
+};
+enum { OPTIONS = sizeof options / sizeof *options };
+
+/* How many of the words given are the command's; 0: it is another. */
+static unsigned command_is(const struct console_command *c, const struct slice *words, unsigned count)
+{
+	struct slice rest, word = slice_cut(slice_of(c->words), ' ', &rest);
+	unsigned n = 0;
+
+	for (; word.len > 0; word = slice_cut(rest, ' ', &rest), n++)
+		if (n == count || !slice_equal(word, words[n]))
+			return 0;
+	return n;
+}
+
+static const struct console_command *command_find(const struct slice *words, unsigned count,
+					  unsigned *used_out)
+{
+	for (unsigned i = 0; i < COMMANDS; i++) {
+		*used_out = command_is(&commands[i], words, count);
+		if (*used_out > 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static enum ask_step unknown_command(struct ask *a, const struct slice *words, unsigned count)
+{
+	struct nearest near;
+
+	if (count == 0)
+		return ask_fail(a, EXIT_OF_USAGE, "no command; \"help\" lists them");
+	nearest_begin(&near, words[0]);
+	for (unsigned i = 0; i < COMMANDS; i++) {
+		struct slice rest, first = slice_cut(slice_of(commands[i].words), ' ', &rest);
+
+		nearest_try_as(&near, first, commands[i].words);
+	}
+	if (near.name == NULL)
+		return ask_fail(a, EXIT_OF_USAGE, "no command \"%.*s\"; \"help\" lists them",
+				SLICE_ARGS(words[0]));
+	return ask_fail(a, EXIT_OF_USAGE, "no command \"%.*s\"; did you mean \"%s\"?",
+			SLICE_ARGS(words[0]), near.name);
+}
+
+static bool take_option(struct ask *a, const struct console_command *c, const struct slice *words,
+			unsigned count, unsigned *at)
+{
+	for (unsigned i = 0; i < OPTIONS; i++) {
+		unsigned number = 0;
+
+		if (!slice_equal(words[*at], slice_of(options[i].word)))
+			continue;
+		if (((c->options | OPTION_JSON) & options[i].option) == 0)
+			return false;
+		if (options[i].has_number &&
+		    (++*at == count || !words_number(words[*at], LIMIT_MAX, &number)))
+			return false;
+		a->options |= options[i].option;
+		if (options[i].option == OPTION_BY)
+			a->by_len = number;
+		else if (options[i].option == OPTION_LIMIT)
+			a->limit = number;
+		return true;
+	}
+	return false;
+}
+
+static enum ask_step usage(struct ask *a, const struct console_command *c)
+{
+	return ask_fail(a, EXIT_OF_USAGE, "usage: %s%s%s", c->words, *c->usage ? " " : "", c->usage);
+}
+
+static enum ask_step command_run(struct ask *a, const struct console_command *c, const struct slice *words,
+				 unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (words[i].len > 1 && words[i].at[0] == '-') {
+			if (!take_option(a, c, words, count, &i))
+				return usage(a, c);
+		} else {
+			a->args[a->arg_count++] = words[i];
+		}
+	}
+	if (a->arg_count < c->args_min || a->arg_count > c->args_max || a->limit == 0 ||
+	    a->by_len > 128)
+		return usage(a, c);
+	if ((a->by->rights & c->right) == 0)
+		return ask_fail(a, EXIT_OF_FAILURE, "\"%s\" is not permitted", c->words);
+	if (c->right == RIGHT_CHANGE)
+		log_event(LOG_INFO, "console", 0, NULL, "console: %s%s%.*s, by uid %u", c->words,
+			  a->arg_count > 0 ? " " : "", a->arg_count > 0 ? (int)a->args[0].len : 0,
+			  a->arg_count > 0 ? a->args[0].at : "", a->by->uid);
+	return c->run(a);
+}
+
+enum ask_step ask_begin(struct ask *a, const struct asker *by, char *line, size_t len)
+{
+	struct slice words[COMMAND_WORDS_MAX];
+	const struct console_command *c;
+	const char *wrong;
+	unsigned count, used;
+
+	*a = (struct ask){ .by = by, .limit = LIMIT_DEFAULT };
+	wrong = words_split(line, len, words, COMMAND_WORDS_MAX, &count);
+	if (wrong != NULL)
+		return ask_fail(a, EXIT_OF_USAGE, "%s", wrong);
+	c = command_find(words, count, &used);
+	if (c == NULL)
+		return unknown_command(a, words, count);
+	return command_run(a, c, words + used, count - used);
+}
+
+enum ask_step ask_go_on(struct ask *a)
+{
+	return a->next(a);
+}
+
+void ask_end(struct ask *a)
+{
+	if (a->trip != NULL && a->trip->ask != NULL)
+		a->trip->ask = NULL; /* it is out: it frees itself when it comes home */
+	else
+		free(a->trip);
+	if (a->state_free != NULL)
+		a->state_free(a->state);
+	*a = (struct ask){ 0 };
+}
+
+static void came_home(struct errand *e)
+{
+	struct trip *trip = (struct trip *)e;
+	struct ask *a = trip->ask;
+
+	--*trip->errands;
+	if (a == NULL) {
+		free(trip);
+		return;
+	}
+	trip->ask = NULL;
+	a->by->home(a->by->owner);
+}
+
+enum ask_step ask_send(struct ask *a, void (*visit)(struct errand *self, struct worker *w),
+		       ask_run *next)
+{
+	struct trip *trip = a->trip;
+
+	trip->ask = a;
+	trip->errands = a->by->errands;
+	++*trip->errands;
+	a->next = next;
+	crew_send(a->by->world->crew, &trip->errand, a->by->loop, visit, came_home);
+	return ASK_WAIT;
+}
+
+void ask_view(struct ask *a, enum view_shape shape)
+{
+	view_begin(&a->view, a->by->out, (a->options & OPTION_JSON) != 0, shape);
+}
+
+bool ask_step_is_full(const struct ask *a)
+{
+	return a->by->out->len >= ASK_STEP;
+}
+
+/* Whatever stands in it, it stays one line. */
+static void add_line(struct ask *a, const char *mark, const char *text)
+{
+	struct view v;
+
+	view_begin(&v, a->by->out, false, VIEW_LIST);
+	view_row(&v, NULL, "%s %s", mark, text);
+}
+
+void ask_complain(struct ask *a, const char *text)
+{
+	add_line(a, "!", text);
+}
+
+enum ask_step ask_fail(struct ask *a, int code, const char *format, ...)
+{
+	char text[512], mark[16];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	snprintf(mark, sizeof mark, ". %d", code);
+	add_line(a, mark, text);
+	return ASK_DONE;
+}
+
+enum ask_step ask_done(struct ask *a)
+{
+	view_end(&a->view);
+	if (a->view.full || !buf_printf(a->by->out, ". 0\n")) {
+		buf_clear(a->by->out);
+		return ask_fail(a, EXIT_OF_FAILURE, "the answer is too long");
+	}
+	return ASK_DONE;
+}
+
+static bool begins_with_words(const struct console_command *c, const struct ask *a)
+{
+	struct slice rest = slice_of(c->words);
+
+	for (unsigned i = 0; i < a->arg_count; i++)
+		if (!slice_equal(slice_cut(rest, ' ', &rest), a->args[i]))
+			return false;
+	return true;
+}
+
+enum ask_step ask_help(struct ask *a)
+{
+	unsigned shown = 0;
+
+	ask_view(a, VIEW_LIST);
+	for (const struct console_command *c = commands; c < commands + COMMANDS; c++) {
+		if (!begins_with_words(c, a))
+			continue;
+		shown++;
+		view_row(&a->view,
+			 (struct log_field[]){ LOG_STR("command", c->words), LOG_STR("usage", c->usage),
+					       LOG_STR("help", c->help), LOG_END },
+			 "%s%s%s", c->words, *c->usage ? " " : "", c->usage);
+		view_row(&a->view, NULL, "        %s", c->help);
+	}
+	if (shown == 0) {
+		buf_clear(a->by->out);
+		return unknown_command(a, a->args, a->arg_count);
+	}
+	return ask_done(a);
+}

@@ -1,0 +1,91 @@
+/*
+ * ask - one command to the console, from its line to the end of its answer.
+ *
+ * An answer is lines of text (or of JSON), then one status line:
+ *
+ *   ". 0"          done
+ *   ". 64 TEXT"    the question was wrong; 1 instead of 64: it was right, but could not be done
+ *
+ * Lines that begin with "! " are complaints on the way. No other line begins with '.' or '!'.
+ *
+ * The answer is made in steps into a buf, about ASK_STEP octets or one batch of rows a step, so
+ * that its reader decides how fast it is made. An ask belongs to the console's thread.
+ */
+#ifndef ADMIN_ASK_H
+#define ADMIN_ASK_H
+
+#include "admin/commands.h"
+#include "admin/console.h"
+#include "admin/view.h"
+
+enum { ASK_STEP = 64 << 10, ASK_OUT_MAX = 8 << 20 };
+
+enum ask_step {
+	ASK_DONE, /* the status line is in `out`; ask_end */
+	ASK_MORE, /* send what is in `out`, then ask_go_on */
+	ASK_WAIT, /* workers are being asked; ask_go_on when `home` was called */
+};
+
+/* Who asks, and with what. Outlives the ask. */
+struct asker {
+	const struct console_world *world;
+	struct loop *loop;	   /* the console's */
+	unsigned *errands;	   /* how many are out, orphans too; outlives them */
+	void (*home)(void *owner); /* from the loop: the errand is back */
+	void *owner;
+	struct buf *out;
+	unsigned rights; /* of enum right */
+	unsigned uid;	 /* for the log */
+};
+
+struct ask;
+struct trip;
+typedef enum ask_step ask_run(struct ask *a);
+
+struct ask {
+	const struct asker *by;
+	ask_run *next;			      /* what ask_go_on runs */
+	struct slice args[COMMAND_WORDS_MAX]; /* after the command's words; slices of the line */
+	unsigned arg_count;
+	unsigned options; /* of enum option: those given */
+	unsigned by_len;  /* OPTION_BY */
+	unsigned limit;	  /* OPTION_LIMIT, or its default */
+	struct view view;
+	struct trip *trip; /* NULL: none */
+	void *state;	   /* what a command keeps from step to step */
+	void (*state_free)(void *state);
+};
+
+/* line is changed and must stay until ask_end. */
+enum ask_step ask_begin(struct ask *a, const struct asker *by, char *line, size_t len);
+enum ask_step ask_go_on(struct ask *a);
+/* Gives everything back, whatever is still under way. */
+void ask_end(struct ask *a);
+
+/* For the commands. */
+
+#define ASK_DECLARE(name, ...) ask_run ask_##name;
+CONSOLE_COMMANDS(ASK_DECLARE)
+#undef ASK_DECLARE
+
+enum ask_step ask_done(struct ask *a);
+enum ask_step ask_fail(struct ask *a, int code, const char *text, ...)
+	__attribute__((format(printf, 3, 4)));
+void ask_complain(struct ask *a, const char *text);
+void ask_view(struct ask *a, enum view_shape shape);
+bool ask_step_is_full(const struct ask *a);
+
+/*
+ * An errand and what it gathers. Begins the struct that does; freed with free(). visit runs on the
+ * workers' threads and touches nothing but the trip.
+ */
+struct trip {
+	struct errand errand;
+	struct ask *ask; /* NULL: it has ended */
+	unsigned *errands;
+};
+/* a->trip goes round, and then next runs. */
+enum ask_step ask_send(struct ask *a, void (*visit)(struct errand *self, struct worker *w),
+		       ask_run *next);
+
+#endif

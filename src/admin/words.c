@@ -1,0 +1,59 @@
+#include "admin/words.h"
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Copies one word over itself without its quotes. false: a quote was not closed. */
+static bool take_word(char **from, const char *end, struct slice *word_out)
+{
+	char *in = *from, *out = *from;
+	bool quoted = false;
+
+	for (; in < end && (quoted || !is_blank(*in)); in++) {
+		if (*in == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (quoted && *in == '\\' && in + 1 < end)
+			in++;
+		*out++ = *in;
+	}
+	*word_out = (struct slice){ *from, (size_t)(out - *from) };
+	*from = in;
+	return !quoted;
+}
+
+const char *words_split(char *line, size_t len, struct slice *words, unsigned most,
+			unsigned *count_out)
+{
+	char *at = line;
+	const char *end = line + len;
+
+	for (*count_out = 0;; ++*count_out) {
+		while (at < end && is_blank(*at))
+			at++;
+		if (at == end)
+			return NULL;
+		if (*count_out == most)
+			return "too many words";
+		if (!take_word(&at, end, &words[*count_out]))
+			return "a quote is not closed";
+	}
+}
+
+bool words_number(struct slice word, unsigned most, unsigned *out)
+{
+	unsigned long n = 0;
+
+	if (word.len == 0 || word.len > 9)
+		return false;
+	for (size_t i = 0; i < word.len; i++) {
+		if (word.at[i] < '0' || word.at[i] > '9')
+			return false;
+		n = n * 10 + (unsigned long)(word.at[i] - '0');
+	}
+	*out = (unsigned)n;
+	return n <= most;
+}
