@@ -85,6 +85,7 @@ $(B)/tools/%.o: tools/%.c | packages
 
 #: make run              build, and start the daemon on the demo configuration, in the foreground
 run: all
+	@scripts/need run
 	@exec scripts/run
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -13,8 +13,6 @@ test: test-packages layers
 	$(call PART,fuzz corpora under ASan and UBSan) SAN=asan fuzz-replay
 	$(call PART,end to end under ASan and UBSan) e2e
 
-# Everything that proves something. `make test` runs it all; each part runs alone too.
-#
 # tests/unit/ROOM/test_X.c tests src/ROOM and links that room and what it may include, no more:
 # a test that needs a fake of half the daemon shows a wrong arrow.
 

@@ -50,19 +50,22 @@ struct line {
 	size_t len;
 };
 
-static void put(struct line *l, const char *bytes, size_t len)
-{
-	size_t room = sizeof l->at - 8 - l->len; /* the end is kept for closing it */
+/* Where a line of text, a JSON value and a JSON message must end, so that what closes them fits. */
+enum { TEXT_END = LOG_LINE_MAX - 1, VALUE_MAX = 640, VALUES_END = LOG_LINE_MAX - 800, MESSAGE_END = LOG_LINE_MAX - 4 };
 
-	if (len > room)
-		len = room;
+/* Whole, or not at all. */
+static bool put(struct line *l, const char *bytes, size_t len, size_t end)
+{
+	if (l->len > end || len > end - l->len)
+		return false;
 	memcpy(l->at + l->len, bytes, len);
 	l->len += len;
+	return true;
 }
 
 static void put_text(struct line *l, const char *text)
 {
-	put(l, text, strlen(text));
+	put(l, text, strlen(text), TEXT_END);
 }
 
 static void put_format(struct line *l, const char *format, ...)
@@ -79,25 +82,25 @@ static void put_format(struct line *l, const char *format, ...)
 	put_text(l, text);
 }
 
-/* Runs of harmless octets go in one piece; the rest one by one, as the format asks. */
-static void put_escaped(struct line *l, const char *text, enum log_format format)
+static size_t escape(unsigned char c, enum log_format format, char out[8])
 {
-	for (const char *from = text;; text++) {
+	if (format == LOG_TEXT)
+		return (size_t)snprintf(out, 8, "\\x%02x", c);
+	if (c == '"' || c == '\\')
+		return (size_t)snprintf(out, 8, "\\%c", c);
+	return (size_t)snprintf(out, 8, "\\u%04x", c);
+}
+
+/* Octet by octet and never half an escape, so that a cut text is still a text. */
+static void put_escaped(struct line *l, const char *text, enum log_format format, size_t end)
+{
+	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 		bool plain = c >= 32 && c != 127 && !(format == LOG_JSON && (c == '"' || c == '\\'));
+		char escaped[8];
 
-		if (plain)
-			continue;
-		put(l, from, (size_t)(text - from));
-		if (c == '\0')
+		if (!(plain ? put(l, text, 1, end) : put(l, escaped, escape(c, format, escaped), end)))
 			return;
-		if (format == LOG_TEXT)
-			put_format(l, "\\x%02x", c);
-		else if (c == '"' || c == '\\')
-			put_format(l, "\\%c", c);
-		else
-			put_format(l, "\\u%04x", c);
-		from = text + 1;
 	}
 }
 
@@ -134,37 +137,40 @@ static void write_text(struct line *l, enum log_level level, uint64_t session, c
 		put_format(l, "%016" PRIx64 ": ", session);
 	if (level >= LOG_WARN)
 		put_format(l, "%s: ", level_names[level]);
-	put_escaped(l, said, LOG_TEXT);
+	put_escaped(l, said, LOG_TEXT, TEXT_END);
+}
+
+static void write_field(struct line *l, const struct log_field *field)
+{
+	char value[VALUE_MAX];
+	size_t end;
+
+	if (field->text == NULL) {
+		put_format(l, ",\"%s\":%" PRId64, field->key, field->number);
+		return;
+	}
+	snprintf(value, sizeof value, "%s", field->text);
+	make_utf8(value);
+	put_format(l, ",\"%s\":\"", field->key);
+	end = l->len + VALUE_MAX < VALUES_END ? l->len + VALUE_MAX : VALUES_END;
+	put_escaped(l, value, LOG_JSON, end);
+	put_text(l, "\"");
 }
 
 static void write_json(struct line *l, enum log_level level, const char *event, uint64_t session,
 		       const struct log_field *fields, char *said)
 {
-	char when[CLOCK_TEXT_MAX], value[1024];
+	char when[CLOCK_TEXT_MAX];
 
 	put_format(l, "{\"ts\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"",
 		   clock_print(clock_wall_ms(), when), level_names[level], event);
 	if (session != 0)
 		put_format(l, ",\"session\":\"%016" PRIx64 "\"", session);
-	for (; fields != NULL && fields->key != NULL; fields++) {
-		if (fields->text == NULL) {
-			put_format(l, ",\"%s\":%" PRId64, fields->key, fields->number);
-			continue;
-		}
-		put_format(l, ",\"%s\":\"", fields->key);
-		snprintf(value, sizeof value, "%s", fields->text);
-		make_utf8(value);
-		if (l->len < sizeof l->at / 2) /* escapes grow sixfold: a full line stays an object */
-			put_escaped(l, value, LOG_JSON);
-		put_text(l, "\"");
-	}
+	for (; fields != NULL && fields->key != NULL; fields++)
+		write_field(l, fields);
 	put_text(l, ",\"message\":\"");
 	make_utf8(said);
-	if (l->len > sizeof l->at / 2)
-		said[0] = '\0';
-	put_escaped(l, said, LOG_JSON);
-	if (l->len > sizeof l->at - 16)
-		l->len = sizeof l->at - 16;
+	put_escaped(l, said, LOG_JSON, MESSAGE_END);
 	put_text(l, "\"}");
 }
 
