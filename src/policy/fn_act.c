@@ -121,25 +121,24 @@ static enum fn_status log_text(struct fn_call *call)
 	return say(call, text_at(call, 0));
 }
 
-/* As Lua prints: what is between blanks of its own. */
+/* As Lua prints: tabs between. */
 static enum fn_status print(struct fn_call *call)
 {
-	struct buf line;
+	char line[LOG_TEXT_MAX];
+	size_t len = 0;
 
-	buf_init(&line, LOG_TEXT_MAX);
-	for (unsigned i = 0; i < call->argc; i++) {
-		struct slice word = call->args[i].type == VALUE_NONE ? SLICE("nil") : text_at(call, i);
-		size_t room = LOG_TEXT_MAX - line.len;
+	for (unsigned i = 0; i < call->argc && len < sizeof line; i++) {
+		struct slice word = call->args[i].type == VALUE_NONE ? SLICE("nil") : call->args[i].string;
 
-		if (i > 0 && !buf_add(&line, "\t", 1))
-			break;
-		word.len = word.len < room ? word.len : room;
-		if (!buf_add_slice(&line, word))
-			break;
+		if (i > 0)
+			line[len++] = '\t';
+		if (word.len > sizeof line - len)
+			word.len = sizeof line - len;
+		if (word.len > 0)
+			memcpy(line + len, word.at, word.len);
+		len += word.len;
 	}
-	say(call, buf_slice(&line));
-	buf_free(&line);
-	return FN_OK;
+	return say(call, (struct slice){ line, len });
 }
 
 #define ENDS (FN_SIEVE | FN_TERMINAL)
