@@ -274,7 +274,7 @@ static void include(struct parser *p, struct conf_scope *into)
 	struct conf_file *file;
 	struct token path = p->token;
 
-	if (!at_text(p)) {
+	if (!at_text(p) || path.leads) {
 		unexpected(p, "the name of a file or a directory, in double quotes");
 		recover(p);
 		return;

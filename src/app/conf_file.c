@@ -165,7 +165,7 @@ const char *conf_path(struct conf *conf, struct place at, const char *path)
 	char real[PATH_MAX];
 
 	if (path[0] == '/')
-		return path;
+		return conf_copy(conf, slice_of(path));
 	if (file == NULL)
 		return NULL;
 	if (file->dir == NULL) {

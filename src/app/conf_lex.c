@@ -156,18 +156,22 @@ static struct token string(struct lexer *x, struct token t)
 	return t;
 }
 
-/* Eats the rest of what looks like one word, for one complaint instead of three. */
+/* Eats what was meant as one word, for one complaint instead of three. */
 static struct token bad(struct lexer *x, struct token t)
 {
-	unsigned char c = (unsigned char)*x->at;
+	unsigned char c = (unsigned char)*x->at++;
+	const char *line_end = memchr(x->at, '\n', (size_t)(x->end - x->at));
+	const char *close = c != '\'' ? NULL
+				      : memchr(x->at, c, (size_t)((line_end ? line_end : x->end) - x->at));
 
 	if (c == '/' || c == '\'')
 		complain(x->complaints, t.at, "%c outside of a string, expected the value in double quotes", c);
 	else
 		complain(x->complaints, t.at, "octet 0x%02x, expected text", c);
-	do
+	if (close != NULL)
+		x->at = close + 1;
+	while (x->at < x->end && !is_blank((unsigned char)*x->at) && !is_mark((unsigned char)*x->at))
 		x->at++;
-	while (x->at < x->end && !is_blank((unsigned char)*x->at) && !is_mark((unsigned char)*x->at));
 	return t;
 }
 

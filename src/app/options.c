@@ -124,7 +124,7 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.about = "Further ones are put off with 452. 0 is no limit." },
 	[OPT_MAX_RECIPIENTS_PER_CONNECTION] = { "Max_Recipients_Per_Connection", OPTION_INTEGER,
 		G | E | L | P, .standard = "0", .most = UINT32_MAX, .unit = "recipients",
-		.about = "The same for all messages of a session. 0 is no limit." },
+		.about = "Of all messages of a session; further ones are put off with 452. 0 is no limit." },
 	[OPT_MAX_RECEPTIONS_PER_CONNECTION] = { "Max_Receptions_Per_Connection", OPTION_INTEGER,
 		G | E | L | P, .standard = "0", .most = UINT32_MAX, .unit = "messages",
 		.about = "After so many messages the session is closed with 421. 0 is no limit." },

@@ -2,6 +2,7 @@
  * The reference, as Markdown and as a manual page, and the sample file: what the rows say, in three
  * clothes. In the rows and below, `..` is what a reader would type.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "app/options.h"
@@ -17,20 +18,18 @@ struct dress {
 
 static const struct dress markdown = {
 	.before = "# Configuration\n\n<!-- Made from src/app/options.c by `make docs`. -->\n",
-	.section = "\n## ", .section_end = "\n", .paragraph = "\n",
+	.section = "\n## ", .section_end = "\n\n", .paragraph = "\n",
 	.typed = "`", .typed_end = "`", .example = "\n```\n", .example_end = "```\n",
 };
 
 static const struct dress manual = {
 	.before = ".\\\" Made from src/app/options.c by `make docs'.\n"
-		  ".Dd $Mdocdate$\n.Dt TIDEWAITER.CONF 5\n.Os\n.Sh NAME\n.Nm tidewaiter.conf\n"
+		  ".Dd November 20, 2026\n.Dt TIDEWAITER.CONF 5\n.Os\n.Sh NAME\n.Nm tidewaiter.conf\n"
 		  ".Nd configuration of tidewaiter\n",
 	.section = ".Sh ", .section_end = "\n", .paragraph = ".Pp\n",
 	.typed = "\\fB", .typed_end = "\\fR", .example = ".Bd -literal -offset indent\n",
 	.example_end = ".Ed\n",
 };
-
-static const struct dress sample = { .typed = "", .typed_end = "" };
 
 /* The chapters before the tables. "## " begins a section, four blanks an example. */
 static const char *const chapters[] = {
@@ -83,6 +82,8 @@ static void print_text(const struct dress *dress, const char *text, FILE *out)
 			fputs((typed = !typed) ? dress->typed : dress->typed_end, out);
 		else if (*text == '\\' && dress == &manual)
 			fputs("\\e", out);
+		else if (text[0] == '.' && text[1] == ' ' && dress == &manual)
+			fputs(".\n", out), text++; /* a sentence, a line */
 		else if (*text == '|' && dress == &markdown)
 			fputs("\\|", out);
 		else
@@ -90,17 +91,30 @@ static void print_text(const struct dress *dress, const char *text, FILE *out)
 	}
 }
 
-static void print_chapter(const struct dress *dress, const char *text, FILE *out)
+static void print_section(const struct dress *dress, const char *name, const char *around, FILE *out)
 {
-	if (strncmp(text, "## ", 3) == 0) {
-		fprintf(out, "%s%s%s", dress->section, text + 3, dress->section_end);
+	fputs(dress->section, out);
+	for (const char *at = name; *at; at++)
+		fputc(dress == &manual ? toupper((unsigned char)*at) : *at, out);
+	fprintf(out, "%s%s%s", around ? " in " : "", around ? around : "", dress->section_end);
+}
+
+static bool is_section(const char *text)
+{
+	return strncmp(text, "## ", 3) == 0;
+}
+
+static void print_chapter(const struct dress *dress, const char *text, bool begins_section, FILE *out)
+{
+	if (is_section(text)) {
+		print_section(dress, text + 3, NULL, out);
 	} else if (text[0] == ' ') {
 		fputs(dress->example, out);
 		for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1)
 			fprintf(out, "%.*s\n", (int)strcspn(line + 4, "\n"), line + 4);
 		fputs(dress->example_end, out);
 	} else {
-		fputs(dress->paragraph, out);
+		fputs(begins_section ? "" : dress->paragraph, out);
 		print_text(dress, text, out);
 		fputc('\n', out);
 	}
@@ -143,10 +157,12 @@ static void print_type(const struct dress *dress, const struct option_row *row, 
 
 static void print_default(const struct dress *dress, const struct option_row *row, FILE *out)
 {
-	if (row->standard != NULL)
+	if (row->idle != NULL)
+		fputs("none", out);
+	else if (row->standard != NULL)
 		fprintf(out, "%s%s%s", dress->typed, row->standard, dress->typed_end);
 	else
-		fputs(row->absent ? row->absent : "none", out);
+		fputs(row->absent, out);
 }
 
 static void print_about(const struct dress *dress, const struct option_row *row, FILE *out)
@@ -160,24 +176,25 @@ static void print_about(const struct dress *dress, const struct option_row *row,
 static void print_scope_head(const struct dress *dress, enum scope_kind kind, FILE *out)
 {
 	const struct scope_row *row = &scope_rows[kind];
-	const char *name = row->name, *between = "";
+	const char *around = NULL, *between = "";
 
-	fprintf(out, "%s", dress->section);
-	for (const char *at = name; *at; at++)
-		fputc(dress == &manual && *at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at, out);
-	fprintf(out, "%s%s", dress->section_end, dress->paragraph);
+	/* There are two Listens. */
+	for (unsigned i = SCOPE_TOP + 1; i < SCOPE_COUNT; i++)
+		if (row->within == 1u << i)
+			around = scope_rows[i].name;
+	print_section(dress, row->name, around, out);
 	print_text(dress, row->about, out);
+	fputs("\n", out);
 	if (row->within == 0)
-		fputs("\n", out);
+		return;
+	fputs("Stands in: ", out);
 	for (unsigned i = 0; i < SCOPE_COUNT; i++) {
 		if ((row->within & 1u << i) == 0)
 			continue;
-		fprintf(out, "%s%s%s%s", *between ? between : " Stands in ", dress->typed, scope_rows[i].name,
-			dress->typed_end);
+		fprintf(out, "%s%s", between, scope_rows[i].name);
 		between = ", ";
 	}
-	if (row->within != 0)
-		fputs(".\n", out);
+	fputs(".\n", out);
 }
 
 static void print_scope_markdown(enum scope_kind kind, FILE *out)
@@ -229,24 +246,25 @@ static void print_absent(const struct dress *dress, const struct absent_row *row
 {
 	for (const char *between = ""; rows->name != NULL; rows++, between = ", ")
 		fprintf(out, "%s%s%s%s", between, dress->typed, rows->name, dress->typed_end);
+	fputs(".\n", out);
 }
 
 static void print_reference(const struct dress *dress, void (*print_scope)(enum scope_kind, FILE *), FILE *out)
 {
 	fputs(dress->before, out);
 	for (unsigned i = 0; chapters[i] != NULL; i++)
-		print_chapter(dress, chapters[i], out);
+		print_chapter(dress, chapters[i], i > 0 && is_section(chapters[i - 1]), out);
 	for (unsigned i = 0; i < SCOPE_COUNT; i++) {
 		print_scope_head(dress, (enum scope_kind)i, out);
 		print_scope((enum scope_kind)i, out);
 	}
-	print_chapter(dress, "## Not available", out);
-	print_chapter(dress, "Known from elsewhere; to use one of these is an error. Scopes:", out);
+	print_section(dress, "Not available", NULL, out);
+	print_text(dress, "Known from elsewhere; to use one of these is an error. Scopes:\n", out);
 	print_absent(dress, absent_scopes, out);
-	fputs(".\n", out);
-	print_chapter(dress, "Options:", out);
+	print_chapter(dress, "Options:", false, out);
 	print_absent(dress, absent_options, out);
-	fputs(".\n", out);
+	print_section(dress, "See also", NULL, out);
+	print_text(dress, "`tidewaiter(8)`, `tidectl(8)`\n", out);
 }
 
 /* --- the sample file --- */
@@ -262,24 +280,52 @@ static const struct {
 	{ SCOPE_ESMTP, "ESMTP_Listener {", "\tListen \"*:25\" {}\n\tListen \"[*]:25\" {}\n", "}", false },
 	{ SCOPE_CONTROL, "Control_Listener {", "\tListen \"/run/tidewaiter/control.sock\" {}\n", "}", false },
 	{ SCOPE_AUDIT, "inbound_audit {", NULL, "}", false },
-	{ SCOPE_SIEVE, "sieve \"policy\" {", "#\tscript \"connect_phase1\" { source = \"connect.sieve\" }\n", "}",
+	{ SCOPE_SIEVE, "sieve \"policy\" {", "\t#script \"connect_phase1\" { source = \"connect.sieve\" }\n", "}",
 	  true },
-	{ SCOPE_SCRIPTLET, "scriptlet \"scriptlet\" {", "#\tscript \"limits\" { source = \"limits\" }\n", "}",
+	{ SCOPE_SCRIPTLET, "scriptlet \"scriptlet\" {", "\t#script \"limits\" { source = \"limits\" }\n", "}",
 	  true },
 };
+
+/* Words of a comment, on as many lines as they take. */
+static void print_comment(const char *indent, const char *text, FILE *out)
+{
+	size_t col = 0;
+
+	for (const char *word = text; *word != '\0'; word += strspn(word, " ")) {
+		size_t len = strcspn(word, " ");
+
+		if (col == 0 || col + 1 + len > 90) {
+			fprintf(out, "%s%s#", col == 0 ? "" : "\n", indent);
+			col = 1;
+		}
+		fprintf(out, " %.*s", (int)len, word);
+		col += 1 + len;
+		word += len;
+	}
+	fputc('\n', out);
+}
+
+static void print_about_comment(const char *indent, const char *about, const char *standard, FILE *out)
+{
+	char text[512];
+	size_t len = 0;
+
+	for (; *about != '\0' && len < sizeof text - 1; about++)
+		if (*about != '`')
+			text[len++] = *about;
+	snprintf(text + len, sizeof text - len, standard ? " Default: %s." : "%s", standard ? standard : "");
+	print_comment(indent, text, out);
+}
 
 static void print_sample_option(const struct option_row *row, const char *indent, bool comment, FILE *out)
 {
 	const char *value = row->shipped || row->standard == NULL ? row->example : row->standard;
 	const char *quote = row->type == OPTION_PATH && value[0] != '"' ? "\"" : "";
+	const char *standard = row->standard == NULL ? row->absent : row->shipped ? row->standard : NULL;
 
-	fprintf(out, "\n%s# ", indent);
-	print_text(&sample, row->about, out);
-	if (row->standard == NULL)
-		fprintf(out, " Default: %s.", row->absent);
-	else if (row->shipped)
-		fprintf(out, " Default: %s.", row->standard);
-	fprintf(out, "\n%s%s%s = %s%s%s\n", comment || !row->shipped ? "#" : "", indent, row->name, quote, value,
+	fputc('\n', out);
+	print_about_comment(indent, row->about, standard, out);
+	fprintf(out, "%s%s%s = %s%s%s\n", indent, comment || !row->shipped ? "#" : "", row->name, quote, value,
 		quote);
 }
 
@@ -292,9 +338,9 @@ static void print_sample(FILE *out)
 		const char *mark = samples[i].comment ? "#" : "";
 
 		if (samples[i].open != NULL) {
-			fputs("\n# ", out);
-			print_text(&sample, scope_rows[kind].about, out);
-			fprintf(out, "\n%s%s\n", mark, samples[i].open);
+			fputc('\n', out);
+			print_about_comment("", scope_rows[kind].about, NULL, out);
+			fprintf(out, "%s%s\n", mark, samples[i].open);
 		}
 		for (unsigned k = 0; k < OPTION_COUNT; k++)
 			if (belongs(&option_rows[k], kind) && option_rows[k].idle == NULL)
