@@ -24,7 +24,7 @@ void session_reply_text(struct session *s, unsigned code, const char *text)
 {
 	if (s->ended || s->state == SESSION_CLOSE)
 		return;
-	if (code < 400)
+	if (code < 400 && code != 354) /* which is only half of an answer */
 		s->tally[s->verb].good++;
 	CHECK(reply_write(stream_out(&s->client), code, text, wants_enhanced(s, code)));
 	if (s->close_next && code != 354)

@@ -410,7 +410,7 @@ void session_end(struct session *s, enum ending how)
 	/* Out of every count before the client can see the close (D37). */
 	audit_leave(&s->ticket);
 	give_caps(s);
-	if (how != END_HANGUP && s->client.error == 0)
+	if (how != END_HANGUP && s->client.readable)
 		swallow_input(s);
 	stream_close(&s->client);
 	LIST_REMOVE(s, next);
