@@ -1,7 +1,5 @@
 #include "policy/value.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /*
@@ -38,9 +36,22 @@ static struct value first_of(const struct value *list)
 	return list->count > 0 ? list->list[0] : VALUE_STR(SLICE(""));
 }
 
+/* Half of what reading a live count costs would be snprintf. */
+static const char *number_to_string(struct arena *a, int64_t n, struct slice *out)
+{
+	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
+	char text[24], *at = text + sizeof text;
+
+	do
+		*--at = (char)('0' + left % 10);
+	while ((left /= 10) != 0);
+	if (n < 0)
+		*--at = '-';
+	return arena_copy(a, (struct slice){ at, (size_t)(text + sizeof text - at) }, out) ? NULL : value_no_memory;
+}
+
 const char *value_to_string(struct arena *a, const struct value *v, struct slice *out)
 {
-	char text[24];
 	struct value first;
 
 	switch ((enum value_type)v->type) {
@@ -52,8 +63,7 @@ const char *value_to_string(struct arena *a, const struct value *v, struct slice
 		*out = v->string;
 		return NULL;
 	case VALUE_NUMBER:
-		snprintf(text, sizeof text, "%" PRId64, v->number);
-		return arena_copy(a, slice_of(text), out) ? NULL : value_no_memory;
+		return number_to_string(a, v->number, out);
 	case VALUE_LIST:
 		first = first_of(v);
 		return value_to_string(a, &first, out);
