@@ -1,151 +1,350 @@
 /*
- * For now: one sorted array under one lock. Right, and slow; the burst trie takes its place.
+ * The tree is many small tries (trie.h) behind many locks (seq.h).
+ *
+ * IPv4: a root for each /16, a lock and the sums for each /8. A block of /16 or longer is one way
+ * down one root; a /8 or shorter adds up the sums; what lies between adds up roots.
+ *
+ * IPv6: the /48 of an address chooses one of 4096 roots by its hash, so that neighbours spread,
+ * and those share 256 locks. What lies above /48 is in 16 more tries, the upper ones: there, the
+ * keys are /48s and the weights what is inside. A short block adds up what each of them says; an
+ * update goes to one of them, chosen by the hash too, so no word in memory sees all updates.
+ *
+ * All sums are of words that belong to certain addresses, never to a thread. So each word's part
+ * of a sum is right at the moment it is read, which is what makes short blocks keep T8.
+ *
+ * Lock order: shard, upper, arena, region.
  */
 #include "audit/cidr_tree.h"
 
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "audit/seq.h"
+#include "audit/trie.h"
 #include "base/check.h"
-#include "base/mem.h"
 
-struct entry {
-	struct addr addr;
-	uint32_t count;
+enum {
+	SHARDS = 256,
+	V4_ROOTS = 1 << CIDR_TREE_KEY_V4,
+	V6_ROOTS = 4096,
+	UPPERS = 16,
+	V4_BITS = 32,
+	V4_BELOW = V4_BITS - CIDR_TREE_KEY_V4,
+	V4_MIDDLE_BELOW = V4_BITS - 12,
+	V4_SHARD_BELOW = V4_BITS - 8,
+	V6_BITS = 128,
+	V6_BELOW = V6_BITS - CIDR_TREE_KEY_V6,
+	LOOKS = 16, /* at a thing that is changing, before a reader takes the lock to see it */
 };
 
+struct shard {
+	uint32_t lock;
+	uint32_t unused;
+	uint64_t sum; /* IPv4: of its /8 */
+};
+
+struct upper {
+	uint32_t lock;
+	uint32_t root;
+} __attribute__((aligned(64)));
+
 struct cidr_tree {
-	pthread_mutex_t lock;
+	struct region region; /* first: the tree lies in its own memory */
 	enum addr_family family;
-	struct entry *list;
-	size_t used, cap;
+	struct trie trie;	/* the shape of those that hold addresses */
+	struct trie upper_trie; /* and of those that hold /48s */
+	struct shard shards[SHARDS];
+	struct upper uppers[UPPERS]; /* IPv6 */
+	/* Pages of zeros until touched: */
+	uint64_t sums[4096]; /* IPv4: of its /12s */
+	uint32_t roots[];    /* V4_ROOTS or V6_ROOTS */
 };
 
 struct cidr_tree *cidr_tree_new(enum addr_family family)
 {
-	struct cidr_tree *t = mem_new(sizeof *t);
+	size_t roots = family == ADDR_V4 ? V4_ROOTS : V6_ROOTS;
+	struct cidr_tree *t = (void *)region_new(sizeof *t + roots * sizeof t->roots[0]);
 
 	t->family = family;
-	pthread_mutex_init(&t->lock, NULL);
+	t->trie = (struct trie){
+		.region = &t->region,
+		.scan = scan_best(),
+		.below = family == ADDR_V4 ? V4_BELOW : V6_BITS,
+	};
+	t->upper_trie = (struct trie){
+		.region = &t->region,
+		.scan = scan_best(),
+		.below = CIDR_TREE_KEY_V6,
+		.pairs = true,
+	};
 	return t;
 }
 
 void cidr_tree_free(struct cidr_tree *t)
 {
-	if (t == NULL)
-		return;
-	pthread_mutex_destroy(&t->lock);
-	free(t->list);
-	free(t);
+	if (t != NULL)
+		region_free(&t->region);
 }
 
-/* The first entry not below the address. */
-static size_t lower(const struct cidr_tree *t, const struct addr *addr)
+enum addr_family cidr_tree_family(const struct cidr_tree *t)
 {
-	size_t from = 0, to = t->used;
-
-	while (from < to) {
-		size_t mid = from + (to - from) / 2;
-
-		if (addr_compare(&t->list[mid].addr, addr) < 0)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
+	return t->family;
 }
 
-static bool is_at(const struct cidr_tree *t, size_t i, const struct addr *addr)
+/* Keys are right-aligned: 32, 128, or for the upper tries 48 bits. */
+static u128 key_of(const struct addr *a)
 {
-	return i < t->used && addr_equal(&t->list[i].addr, addr);
+	return a->family == ADDR_V4 ? a->hi >> 32 : (u128)a->hi << 64 | a->lo;
+}
+
+static struct addr addr_of(enum addr_family family, u128 key)
+{
+	if (family == ADDR_V4)
+		return (struct addr){ (uint64_t)key << 32, 0, ADDR_V4 };
+	return (struct addr){ (uint64_t)(key >> 64), (uint64_t)key, ADDR_V6 };
+}
+
+/* Where an address is kept. */
+struct place {
+	struct shard *shard;
+	uint32_t *root;
+	struct upper *upper;
+};
+
+static inline struct place place_v4(struct cidr_tree *t, uint32_t key)
+{
+	return (struct place){ &t->shards[key >> V4_SHARD_BELOW], &t->roots[key >> V4_BELOW], NULL };
+}
+
+static inline struct place place_v6(struct cidr_tree *t, u128 key)
+{
+	uint64_t hash = (uint64_t)(key >> V6_BELOW) * 0x9e3779b97f4a7c15u;
+
+	return (struct place){ &t->shards[hash >> 56], &t->roots[hash >> 52], &t->uppers[hash >> 48 & (UPPERS - 1)] };
+}
+
+static void add_v4(struct cidr_tree *t, uint32_t key, int64_t delta)
+{
+	struct place p = place_v4(t, key);
+	uint64_t *middle = &t->sums[key >> V4_MIDDLE_BELOW], change;
+
+	seq_lock(&p.shard->lock);
+	change = trie_add(&t->trie, p.root, key, delta);
+	PUT(&p.shard->sum, p.shard->sum + change);
+	PUT(middle, *middle + change);
+	seq_unlock(&p.shard->lock);
+}
+
+static void add_v6(struct cidr_tree *t, u128 key, int64_t delta)
+{
+	struct place p = place_v6(t, key);
+	uint64_t change;
+
+	seq_lock(&p.shard->lock);
+	change = trie_add(&t->trie, p.root, key, delta);
+	seq_lock(&p.upper->lock);
+	trie_add(&t->upper_trie, &p.upper->root, key >> V6_BELOW, (int64_t)change);
+	seq_unlock(&p.upper->lock);
+	seq_unlock(&p.shard->lock);
+}
+
+static void add(struct cidr_tree *t, const struct addr *addr, int64_t delta)
+{
+	CHECK(addr->family == t->family);
+	if (t->family == ADDR_V4)
+		add_v4(t, (uint32_t)(addr->hi >> 32), delta);
+	else
+		add_v6(t, key_of(addr), delta);
 }
 
 void cidr_tree_enter(struct cidr_tree *t, const struct addr *addr)
 {
-	size_t i;
-
-	pthread_mutex_lock(&t->lock);
-	i = lower(t, addr);
-	if (!is_at(t, i, addr)) {
-		if (t->used == t->cap) {
-			t->cap = t->cap ? t->cap * 2 : 16;
-			t->list = mem_resize(t->list, t->cap, sizeof *t->list);
-		}
-		memmove(t->list + i + 1, t->list + i, (t->used - i) * sizeof *t->list);
-		t->list[i] = (struct entry){ *addr, 0 };
-		t->used++;
-	}
-	t->list[i].count++;
-	pthread_mutex_unlock(&t->lock);
+	add(t, addr, 1);
 }
 
 void cidr_tree_leave(struct cidr_tree *t, const struct addr *addr)
 {
-	size_t i;
-
-	pthread_mutex_lock(&t->lock);
-	i = lower(t, addr);
-	CHECK(is_at(t, i, addr));
-	if (--t->list[i].count == 0) {
-		t->used--;
-		memmove(t->list + i, t->list + i + 1, (t->used - i) * sizeof *t->list);
-	}
-	pthread_mutex_unlock(&t->lock);
+	add(t, addr, -1);
 }
 
-static uint64_t sum(struct cidr_tree *t, const struct cidr *block, bool distinct)
+/* trie_weigh, as it was at one moment. */
+static uint64_t weigh(const struct trie *trie, uint32_t *lock, const uint32_t *root, u128 key, unsigned rest)
 {
-	uint64_t found = 0;
+	uint64_t sum;
 
-	pthread_mutex_lock(&t->lock);
-	for (size_t i = lower(t, &block->addr); i < t->used && cidr_contains(block, &t->list[i].addr); i++)
-		found += distinct ? 1 : t->list[i].count;
-	pthread_mutex_unlock(&t->lock);
-	return found;
+	for (unsigned look = 0; look < LOOKS; look++) {
+		uint32_t begun = seq_begin(lock);
+
+		sum = trie_weigh(trie, root, key, rest);
+		if (seq_is_still(lock, begun))
+			return sum;
+		seq_relax(look);
+	}
+	seq_lock(lock);
+	sum = trie_weigh(trie, root, key, rest);
+	seq_unlock(lock);
+	return sum;
+}
+
+static uint64_t weigh_root(struct cidr_tree *t, uint32_t key, unsigned rest)
+{
+	return weigh(&t->trie, &t->shards[key >> V4_SHARD_BELOW].lock, &t->roots[key >> V4_BELOW], key, rest);
+}
+
+static uint64_t weigh_v4(struct cidr_tree *t, uint32_t key, unsigned rest)
+{
+	uint32_t at, n;
+	uint64_t sum = 0;
+
+	if (rest <= V4_BELOW)
+		return weigh_root(t, key, rest);
+	if (rest >= V4_SHARD_BELOW) {
+		n = 1u << (rest - V4_SHARD_BELOW);
+		at = key >> V4_SHARD_BELOW & ~(n - 1);
+		for (uint32_t end = at + n; at < end; at++)
+			sum += LOOK(&t->shards[at].sum);
+		return sum;
+	}
+	if (rest >= V4_MIDDLE_BELOW) {
+		n = 1u << (rest - V4_MIDDLE_BELOW);
+		at = key >> V4_MIDDLE_BELOW & ~(n - 1);
+		for (uint32_t end = at + n; at < end; at++)
+			sum += LOOK(&t->sums[at]);
+		return sum;
+	}
+	n = 1u << (rest - V4_BELOW);
+	at = key >> V4_BELOW & ~(n - 1);
+	for (uint32_t end = at + n; at < end; at++)
+		if (LOOK(&t->roots[at]) != 0)
+			sum += weigh_root(t, at << V4_BELOW, V4_BELOW);
+	return sum;
+}
+
+static uint64_t weigh_v6(struct cidr_tree *t, u128 key, unsigned rest)
+{
+	uint64_t sum = 0;
+	struct place p;
+
+	if (rest <= V6_BELOW) {
+		p = place_v6(t, key);
+		return weigh(&t->trie, &p.shard->lock, p.root, key, rest);
+	}
+	for (struct upper *u = t->uppers; u < t->uppers + UPPERS; u++)
+		sum += weigh(&t->upper_trie, &u->lock, &u->root, key >> V6_BELOW, rest - V6_BELOW);
+	return sum;
+}
+
+/* Both answers of a block, in one word (bucket.h). */
+static uint64_t weigh_block(struct cidr_tree *t, const struct cidr *block)
+{
+	unsigned rest = addr_bits(&block->addr) - block->len;
+	u128 key = key_of(&block->addr);
+
+	CHECK(block->addr.family == t->family && block->len <= addr_bits(&block->addr));
+	return t->family == ADDR_V4 ? weigh_v4(t, (uint32_t)key, rest) : weigh_v6(t, key, rest);
 }
 
 uint64_t cidr_tree_count(struct cidr_tree *t, const struct cidr *block)
 {
-	return sum(t, block, false);
+	return (uint32_t)weigh_block(t, block);
 }
 
 uint64_t cidr_tree_distinct(struct cidr_tree *t, const struct cidr *block)
 {
-	return sum(t, block, true);
+	return weigh_block(t, block) >> 32;
+}
+
+static unsigned locked_next(const struct trie *trie, uint32_t *lock, const uint32_t *root, u128 first, u128 last,
+			    struct item out[BUCKET_MAX])
+{
+	unsigned n;
+
+	if (LOOK(root) == 0)
+		return 0;
+	seq_lock(lock);
+	n = trie_next(trie, root, first, last, out);
+	seq_unlock(lock);
+	return n;
+}
+
+struct walk {
+	struct cidr_tree *tree;
+	cidr_tree_visit *visit;
+	void *arg;
+};
+
+/* first..last lie below one root. False: visit wants no more. */
+static bool walk_root(const struct walk *w, u128 first, u128 last)
+{
+	struct cidr_tree *t = w->tree;
+	struct place p = t->family == ADDR_V4 ? place_v4(t, (uint32_t)first) : place_v6(t, first);
+	struct item items[BUCKET_MAX];
+	unsigned n;
+
+	for (;;) {
+		n = locked_next(&t->trie, &p.shard->lock, p.root, first, last, items);
+		for (unsigned i = 0; i < n; i++) {
+			struct addr a = addr_of(t->family, items[i].key);
+
+			if (!w->visit(w->arg, &a, (uint32_t)items[i].weight))
+				return false;
+		}
+		if (n == 0 || items[n - 1].key == last)
+			return true;
+		first = items[n - 1].key + 1;
+	}
+}
+
+/* The next /48 of first..last with anything in it; false when there is none. */
+static bool next_48(struct cidr_tree *t, u128 first, u128 last, u128 *out)
+{
+	struct item items[BUCKET_MAX];
+	bool found = false;
+
+	for (struct upper *u = t->uppers; u < t->uppers + UPPERS; u++) {
+		if (locked_next(&t->upper_trie, &u->lock, &u->root, first, last, items) == 0)
+			continue;
+		last = items[0].key;
+		found = true;
+	}
+	*out = last;
+	return found;
+}
+
+/* The next root's part of first..last that may hold anything, as its number of KEY bits. */
+static bool next_root(struct cidr_tree *t, u128 first, u128 last, u128 *out)
+{
+	if (t->family == ADDR_V6)
+		return next_48(t, first, last, out);
+	while (first <= last && LOOK(&t->roots[first]) == 0)
+		first++;
+	*out = first;
+	return first <= last;
 }
 
 void cidr_tree_walk(struct cidr_tree *t, const struct cidr *block, cidr_tree_visit *visit, void *arg)
 {
-	struct addr from = block->addr;
-	struct entry e;
-	bool found;
+	const struct walk w = { t, visit, arg };
+	unsigned below = t->family == ADDR_V4 ? V4_BELOW : V6_BELOW;
+	unsigned rest = addr_bits(&block->addr) - block->len;
+	u128 first = key_of(&block->addr), last = first | (rest == 128 ? ~(u128)0 : ((u128)1 << rest) - 1);
+	u128 at = first >> below, root;
 
-	for (;;) {
-		pthread_mutex_lock(&t->lock);
-		size_t i = lower(t, &from);
-		found = i < t->used && cidr_contains(block, &t->list[i].addr);
-		if (found)
-			e = t->list[i];
-		pthread_mutex_unlock(&t->lock);
-		if (!found || !visit(arg, &e.addr, e.count))
-			return;
-		from = e.addr;
-		if (from.family == ADDR_V4)
-			from.hi += (uint64_t)1 << 32;
-		else if (++from.lo == 0)
-			from.hi++;
-		if (from.hi == 0 && from.lo == 0) /* past the last address there is */
+	CHECK(block->addr.family == t->family);
+	for (; at <= last >> below && next_root(t, at, last >> below, &root); at = root + 1) {
+		u128 low = root << below, high = low | (((u128)1 << below) - 1);
+
+		if (!walk_root(&w, low > first ? low : first, high < last ? high : last))
 			return;
 	}
 }
 
+/* The fixed part counts whole, though most of an idle tree's is untouched. */
 size_t cidr_tree_bytes(const struct cidr_tree *t)
 {
-	return sizeof *t + t->cap * sizeof *t->list;
+	size_t roots = t->family == ADDR_V4 ? V4_ROOTS : V6_ROOTS;
+
+	return sizeof *t + roots * sizeof t->roots[0] + region_bytes(&t->region);
 }
 
 void cidr_tree_trim(struct cidr_tree *t)
 {
-	(void)t;
+	region_trim(&t->region);
 }

@@ -24,12 +24,13 @@ struct cidr_tree;
 
 struct cidr_tree *cidr_tree_new(enum addr_family family);
 void cidr_tree_free(struct cidr_tree *tree); /* whatever it still holds; nobody else is inside */
+enum addr_family cidr_tree_family(const struct cidr_tree *tree);
 
 /* One more, or one fewer, live thing at this address. Leaving what never entered is our own bug. */
 void cidr_tree_enter(struct cidr_tree *tree, const struct addr *addr);
 void cidr_tree_leave(struct cidr_tree *tree, const struct addr *addr);
 
-/* Live things, and different addresses, inside the block; both 0 when none. */
+/* Live things, and different addresses, inside the block; both 0 when none. Address bits below len are ignored. */
 uint64_t cidr_tree_count(struct cidr_tree *tree, const struct cidr *block);
 uint64_t cidr_tree_distinct(struct cidr_tree *tree, const struct cidr *block);
 

@@ -1,0 +1,114 @@
+#include "audit/scan.h"
+
+#include "audit/seq.h"
+
+/* Vectors are not loaded atomically, which TSan is right to mind: under it, only the plain way. */
+#if defined(__x86_64__) && !defined(SEQ_TSAN)
+#define SCAN_VECTORS 1
+#include <immintrin.h>
+#endif
+
+#define PLAIN(name, type)                                                                          \
+	static uint64_t name(const void *numbers, unsigned n, uint64_t want, uint64_t care)        \
+	{                                                                                          \
+		const type *at = numbers;                                                          \
+		uint64_t found = 0;                                                                \
+                                                                                                   \
+		for (unsigned i = 0; i < n; i++)                                                   \
+			found |= (uint64_t)(((LOOK(at + i) ^ (type)want) & (type)care) == 0) << i; \
+		return found;                                                                      \
+	}
+
+PLAIN(plain_1, uint8_t)
+PLAIN(plain_2, uint16_t)
+PLAIN(plain_4, uint32_t)
+PLAIN(plain_8, uint64_t)
+
+#ifdef SCAN_VECTORS
+
+#define FIRST(n) (((uint64_t)1 << (n)) - 1)
+
+/* One bit for each lane of a comparison's answer, all ones or all zeros. */
+#define BITS_1(same) (uint32_t)_mm256_movemask_epi8(same)
+#define BITS_2(same)                                                                               \
+	(uint16_t)_mm_movemask_epi8(                                                               \
+		_mm_packs_epi16(_mm256_castsi256_si128(same), _mm256_extracti128_si256(same, 1)))
+#define BITS_4(same) (uint8_t)_mm256_movemask_ps(_mm256_castsi256_ps(same))
+#define BITS_8(same) (uint8_t)_mm256_movemask_pd(_mm256_castsi256_pd(same))
+
+#define AVX2(name, lanes, lane, type, set1, cmpeq, bits)                                           \
+	__attribute__((target("avx2"))) static uint64_t name(const void *numbers, unsigned n,      \
+							     uint64_t want, uint64_t care)         \
+	{                                                                                          \
+		const __m256i wanted = set1((lane)want), cared = set1((lane)care);                 \
+		const type *at = numbers;                                                          \
+		uint64_t found = 0;                                                                \
+                                                                                                   \
+		for (unsigned i = 0; i < n; i += lanes) {                                          \
+			__m256i x = _mm256_loadu_si256((const void *)(at + i));                    \
+			__m256i apart = _mm256_and_si256(_mm256_xor_si256(x, wanted), cared);      \
+			__m256i same = cmpeq(apart, _mm256_setzero_si256());                       \
+                                                                                                   \
+			found |= (uint64_t)bits(same) << i;                                        \
+		}                                                                                  \
+		return found & FIRST(n);                                                           \
+	}
+
+AVX2(avx2_1, 32, char, uint8_t, _mm256_set1_epi8, _mm256_cmpeq_epi8, BITS_1)
+AVX2(avx2_2, 16, short, uint16_t, _mm256_set1_epi16, _mm256_cmpeq_epi16, BITS_2)
+AVX2(avx2_4, 8, int, uint32_t, _mm256_set1_epi32, _mm256_cmpeq_epi32, BITS_4)
+AVX2(avx2_8, 4, long long, uint64_t, _mm256_set1_epi64x, _mm256_cmpeq_epi64, BITS_8)
+
+/* Lanes past n are not even loaded, so no cache line is touched for nothing. */
+#define AVX512(name, lanes, lane, type, set1, load, testn, mask)                                   \
+	__attribute__((target("avx512f,avx512bw"))) static uint64_t name(                          \
+		const void *numbers, unsigned n, uint64_t want, uint64_t care)                     \
+	{                                                                                          \
+		const __m512i wanted = set1((lane)want), cared = set1((lane)care);                 \
+		const type *at = numbers;                                                          \
+		uint64_t all = FIRST(n), found = 0;                                                \
+                                                                                                   \
+		for (unsigned i = 0; i < n; i += lanes) {                                          \
+			mask some = (mask)(all >> i);                                              \
+			__m512i x = _mm512_xor_si512(load(some, at + i), wanted);                  \
+                                                                                                   \
+			found |= (uint64_t)testn(some, x, cared) << i;                             \
+		}                                                                                  \
+		return found;                                                                      \
+	}
+
+AVX512(avx512_1, 64, char, uint8_t, _mm512_set1_epi8, _mm512_maskz_loadu_epi8, _mm512_mask_testn_epi8_mask, __mmask64)
+AVX512(avx512_2, 32, short, uint16_t, _mm512_set1_epi16, _mm512_maskz_loadu_epi16, _mm512_mask_testn_epi16_mask, __mmask32)
+AVX512(avx512_4, 16, int, uint32_t, _mm512_set1_epi32, _mm512_maskz_loadu_epi32, _mm512_mask_testn_epi32_mask, __mmask16)
+AVX512(avx512_8, 8, long long, uint64_t, _mm512_set1_epi64, _mm512_maskz_loadu_epi64, _mm512_mask_testn_epi64_mask, __mmask8)
+
+#endif
+
+static const struct scan ways[] = {
+	{ "plain", { plain_1, plain_2, plain_4, plain_8 } },
+#ifdef SCAN_VECTORS
+	{ "avx2", { avx2_1, avx2_2, avx2_4, avx2_8 } },
+	{ "avx512", { avx512_1, avx512_2, avx512_4, avx512_8 } },
+#endif
+};
+
+static unsigned ways_here(void)
+{
+#ifdef SCAN_VECTORS
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
+		return 3;
+	if (__builtin_cpu_supports("avx2"))
+		return 2;
+#endif
+	return 1;
+}
+
+const struct scan *scan_nth(unsigned nth)
+{
+	return nth < ways_here() ? &ways[nth] : NULL;
+}
+
+const struct scan *scan_best(void)
+{
+	return &ways[ways_here() - 1];
+}
