@@ -66,12 +66,12 @@ static const char *places(unsigned scopes, char out[256])
 	size_t len = 0;
 
 	out[0] = '\0';
+	if (scopes & 1u << SCOPE_LISTEN)
+		scopes &= ~(1u << SCOPE_CONTROL_LISTEN); /* the same name */
 	for (unsigned i = 0; i < SCOPE_COUNT && len < 256; i++) {
 		if ((scopes & 1u << i) == 0)
 			continue;
 		scopes &= ~(1u << i);
-		if (i == SCOPE_CONTROL_LISTEN && len > 0)
-			continue; /* its name has been said */
 		len += (size_t)snprintf(out + len, 256 - len, "%s%s%s",
 					len == 0 ? "" : scopes == 0 ? " or " : ", ",
 					i == SCOPE_TOP ? "at the " : "in ", scope_rows[i].name);

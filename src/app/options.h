@@ -182,7 +182,7 @@ char *option_domain(struct conf *conf, const char *text);
 
 /* NULL: not set in this scope (nor anywhere above: that is resolution's question). */
 const struct conf_option *option_find(const struct conf_scope *scope, enum option_id id);
-/* The default of an option that has one. */
+/* The default of an option that has one, and is no path. */
 struct option_value option_standard(enum option_id id);
 
 /* The reference: "md", "mdoc", or "sample" (the file to begin with). 0, or 64: no such format. */
