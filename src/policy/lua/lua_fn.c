@@ -1,0 +1,263 @@
+/* The function table, as Lua sees it. */
+#include <inttypes.h>
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "policy/fn.h"
+#include "policy/lua/lua_worker.h"
+
+static const char no_memory[] = "the script has used up its memory";
+
+/* What a table may hold for a function: words and numbers, not tables. */
+static void scalar_get(lua_State *L, struct arena *a, int at, struct value *out)
+{
+	char text[32];
+	lua_Number n;
+
+	switch (lua_type(L, at)) {
+	case LUA_TNIL:
+	case LUA_TNONE:
+		*out = (struct value){ .type = VALUE_NONE };
+		return;
+	case LUA_TSTRING:
+		*out = (struct value){ .type = VALUE_STRING };
+		out->string.at = lua_tolstring(L, at, &out->string.len);
+		return;
+	case LUA_TBOOLEAN:
+		*out = VALUE_STR(lua_toboolean(L, at) ? SLICE("true") : SLICE("false"));
+		return;
+	case LUA_TNUMBER:
+		n = lua_tonumber(L, at);
+		*out = VALUE_NUM(0);
+		if (n == floor(n) && fabs(n) < 0x1p53) {
+			out->number = (int64_t)n;
+			return;
+		}
+		snprintf(text, sizeof text, "%.14g", n);
+		*out = (struct value){ .type = VALUE_STRING };
+		if (!arena_copy(a, slice_of(text), &out->string))
+			luaL_error(L, "%s", no_memory);
+		return;
+	default:
+		luaL_error(L, "a %s cannot be given here", luaL_typename(L, at));
+	}
+}
+
+static void list_get(lua_State *L, struct arena *a, int at, struct value *out)
+{
+	uint32_t count = (uint32_t)lua_objlen(L, at);
+	struct value *members = arena_take(a, (count ? count : 1) * sizeof *members);
+
+	if (!members)
+		luaL_error(L, "%s", no_memory);
+	lua_limits_charge(L, count);
+	for (uint32_t i = 0; i < count; i++) {
+		lua_rawgeti(L, at, (int)i + 1);
+		scalar_get(L, a, -1, &members[i]);
+		lua_pop(L, 1);
+	}
+	*out = (struct value){ .type = VALUE_LIST, .count = count, .list = members };
+}
+
+static void hash_get(lua_State *L, struct arena *a, int at, struct value *out)
+{
+	struct value_hash *hash = value_hash_new(a);
+	struct slice key;
+	struct value v;
+
+	for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) {
+		lua_limits_charge(L, 1);
+		if (lua_type(L, -2) != LUA_TSTRING)
+			luaL_error(L, "the names in a table of options are strings");
+		key.at = lua_tolstring(L, -2, &key.len);
+		scalar_get(L, a, -1, &v);
+		if (!hash || !value_hash_set(a, hash, key, &v))
+			luaL_error(L, "%s", no_memory);
+	}
+	*out = (struct value){ .type = VALUE_HASH, .hash = hash };
+}
+
+/* An address where one is asked for may be an accept construct or a socket address. */
+static void address_get(lua_State *L, struct arena *a, const struct addr *addr, struct value *out)
+{
+	char text[ADDR_TEXT_MAX];
+
+	*out = (struct value){ .type = VALUE_STRING };
+	if (!arena_copy(a, slice_of(addr_print(addr, text)), &out->string))
+		luaL_error(L, "%s", no_memory);
+}
+
+static void value_get(lua_State *L, struct policy_run *run, int at, struct value *out)
+{
+	const struct addr *addr;
+
+	switch (lua_type(L, at)) {
+	case LUA_TTABLE:
+		lua_pushnil(L);
+		if (lua_objlen(L, at) > 0 || !lua_next(L, at)) {
+			list_get(L, &run->arena, at, out);
+			return;
+		}
+		lua_pop(L, 2);
+		hash_get(L, &run->arena, at, out);
+		return;
+	case LUA_TUSERDATA:
+		*out = (struct value){ .type = VALUE_STRING };
+		if (lua_str_get(L, at, &out->string))
+			return;
+		addr = lua_object_is(L, at, LUA_OBJECT_AC) ? &run->facts->peer : lua_sockaddr_get(L, at);
+		if (addr && addr->family != ADDR_NONE) {
+			address_get(L, &run->arena, addr, out);
+			return;
+		}
+		/* fall through */
+	default:
+		scalar_get(L, &run->arena, at, out);
+	}
+}
+
+static void value_push(lua_State *L, struct value v)
+{
+	struct slice key;
+	const struct value *member;
+
+	switch ((enum value_type)v.type) {
+	case VALUE_NONE:
+		lua_pushnil(L);
+		return;
+	case VALUE_STRING:
+	case VALUE_TAG:
+		lua_pushlstring(L, v.string.at, v.string.len);
+		return;
+	case VALUE_NUMBER:
+		lua_pushnumber(L, (lua_Number)v.number);
+		return;
+	case VALUE_LIST:
+		lua_createtable(L, (int)v.count, 0);
+		for (uint32_t i = 0; i < v.count; i++) {
+			value_push(L, v.list[i]);
+			lua_rawseti(L, -2, (int)i + 1);
+		}
+		return;
+	case VALUE_HASH: /* has no hashes in it: Lua gets only what one function made */
+		lua_newtable(L);
+		for (uint32_t i = 0; (member = value_hash_nth(v.hash, i, &key)); i++) {
+			if (member->type == VALUE_HASH)
+				continue;
+			lua_pushlstring(L, key.at, key.len);
+			value_push(L, *member);
+			lua_rawset(L, -3);
+		}
+		return;
+	}
+}
+
+/* The latest live count that this callout read: what it does next is because of it. */
+static unsigned cause(const struct lua_worker *w)
+{
+	unsigned read = w->run->read_count;
+
+	return read == w->reads_before ? 0 : (read - 1) % POLICY_READS_MAX + 1;
+}
+
+/* Upvalues: the row; for a method, the number of its object, else nil. */
+static int row_call(lua_State *L)
+{
+	const struct policy_fn *fn = lua_touserdata(L, lua_upvalueindex(1));
+	struct lua_worker *w = lua_worker_of(L);
+	struct value argv[FN_ARGS_MAX];
+	struct fn_call call;
+	struct lua_where at;
+	int first = 1, argc;
+
+	if (!lua_isnil(L, lua_upvalueindex(2))) {
+		lua_object_check(L, 1, (enum lua_object)lua_tointeger(L, lua_upvalueindex(2)));
+		first = 2;
+	}
+	if (!w->run)
+		return luaL_error(L, "%s: there is no session here", fn->name);
+	argc = lua_gettop(L) - first + 1;
+	if (argc > FN_ARGS_MAX)
+		return luaL_error(L, "%s: too many arguments", fn->name);
+	for (int i = 0; i < argc; i++)
+		value_get(L, w->run, first + i, &argv[i]);
+	call.run = w->run;
+	call.fn = fn;
+	call.tag = SLICE("");
+	at.line = 0;
+	call.file = fn->flags & FN_AUDIT ? "" : lua_worker_where(L, &at); /* nobody asks where a count was read */
+	call.line = at.line;
+	call.cause = cause(w);
+	call.error_continue = NULL;
+	if (fn_call(&call, argv, (unsigned)argc) != FN_OK)
+		return luaL_error(L, "%s", call.error);
+	if (!(fn->flags & (FN_VALUE | FN_TEST)))
+		return 0;
+	value_push(L, call.result);
+	return 1;
+}
+
+static void row_push(lua_State *L, const struct policy_fn *fn)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)fn);
+}
+
+void lua_namespace(lua_State *L, const char *name)
+{
+	char part[64];
+
+	lua_pushvalue(L, LUA_GLOBALSINDEX);
+	for (;;) {
+		size_t len = strcspn(name, ".");
+
+		snprintf(part, sizeof part, "%.*s", (int)len, name);
+		lua_getfield(L, -1, part);
+		if (!lua_istable(L, -1)) {
+			lua_pop(L, 1);
+			lua_newtable(L);
+			lua_pushvalue(L, -1);
+			lua_setfield(L, -3, part);
+		}
+		lua_remove(L, -2);
+		if (!name[len])
+			return;
+		name += len + 1;
+	}
+}
+
+/* "msys.audit.x" goes into the table msys.audit, "x" is a global. */
+void lua_fn_open(lua_State *L)
+{
+	const struct policy_fn *fn;
+
+	for (unsigned n = 0; (fn = fn_nth(n)); n++) {
+		const char *dot = strrchr(fn->name, '.');
+		char space[64];
+
+		if (!(fn->flags & FN_LUA) || strchr(fn->name, ':'))
+			continue;
+		snprintf(space, sizeof space, "%.*s", dot ? (int)(dot - fn->name) : 0, fn->name);
+		lua_namespace(L, dot ? space : "_G");
+		row_push(L, fn);
+		lua_pushnil(L);
+		lua_pushcclosure(L, row_call, 2);
+		lua_setfield(L, -2, dot ? dot + 1 : fn->name);
+		lua_pop(L, 1);
+	}
+}
+
+void lua_fn_methods(lua_State *L, const char *prefix, enum lua_object which)
+{
+	const struct policy_fn *fn;
+	size_t len = strlen(prefix);
+
+	for (unsigned n = 0; (fn = fn_nth(n)); n++) {
+		if (!(fn->flags & FN_LUA) || strncmp(fn->name, prefix, len) != 0 || fn->name[len] != ':')
+			continue;
+		row_push(L, fn);
+		lua_pushinteger(L, which);
+		lua_pushcclosure(L, row_call, 2);
+		lua_setfield(L, -2, fn->name + len + 1);
+	}
+}

@@ -1,0 +1,38 @@
+/*
+ * lua_source - Lua source from files: found, brought from the original's dialect to Lua 5.1 (D92),
+ * compiled. Bytecode is refused. Brings require, module, package, load and loadstring.
+ *
+ * Files are read when they are required: at load as a rule, and then nothing waits for the disk. A
+ * require that runs first in a callout reads its file on the worker.
+ */
+#ifndef POLICY_LUA_LUA_SOURCE_H
+#define POLICY_LUA_LUA_SOURCE_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { LUA_SOURCE_MAX = 4 << 20 };
+
+/*
+ * "!=" becomes "~=", in place, except in strings and comments. false: the text uses one of the
+ * original's integer operators, which Lua 5.1 lacks; *line_out and *instead_out say where, and what
+ * to write instead.
+ */
+bool lua_dialect(char *text, size_t len, unsigned *line_out, const char **instead_out);
+
+void lua_source_open(lua_State *L);
+
+/* Puts a directory first on package.path. */
+void lua_source_path(lua_State *L, const char *directory);
+
+/*
+ * Pushes the chunk of a file, or what is wrong as "FILE:LINE: what" (or "FILE: what"). `path`
+ * becomes the chunk's name in full.
+ */
+bool lua_source_load(lua_State *L, const char *path);
+
+/* Of "FILE:7: what": 7, and `what`. Line 0 when there is no place in it. */
+const char *lua_source_place(const char *message, unsigned *line_out);
+
+#endif
