@@ -106,39 +106,15 @@ static enum fn_status error_mode(struct fn_call *call)
 	return FN_OK;
 }
 
-static enum fn_status say(struct fn_call *call, struct slice text)
+static enum fn_status log_text(struct fn_call *call)
 {
 	const struct policy_host *host = policy_set_host(call->run->set);
+	struct slice text = text_at(call, 0);
 
 	if (text.len > LOG_TEXT_MAX)
 		text.len = LOG_TEXT_MAX;
 	host->logged(host->owner, call->run->facts, call->file, call->line, text);
 	return FN_OK;
-}
-
-static enum fn_status log_text(struct fn_call *call)
-{
-	return say(call, text_at(call, 0));
-}
-
-/* As Lua prints: tabs between. */
-static enum fn_status print(struct fn_call *call)
-{
-	char line[LOG_TEXT_MAX];
-	size_t len = 0;
-
-	for (unsigned i = 0; i < call->argc && len < sizeof line; i++) {
-		struct slice word = call->args[i].type == VALUE_NONE ? SLICE("nil") : call->args[i].string;
-
-		if (i > 0)
-			line[len++] = '\t';
-		if (word.len > sizeof line - len)
-			word.len = sizeof line - len;
-		if (word.len > 0)
-			memcpy(line + len, word.at, word.len);
-		len += word.len;
-	}
-	return say(call, (struct slice){ line, len });
 }
 
 #define ENDS (FN_SIEVE | FN_TERMINAL)
@@ -160,6 +136,5 @@ const struct policy_fn fn_act_rows[] = {
 	{ "vctx:disconnect", "?ns", PHASES_ALL, FN_LUA, disconnect, NULL },
 	{ "vctx:pbp_action", "ns", PHASES_ALL, FN_LUA | FN_VALUE, reply_done, NULL },
 	{ "vctx:pbp_disconnect", "ns", PHASES_ALL, FN_LUA | FN_VALUE, disconnect_done, NULL },
-	{ "print", "?s*", PHASES_ALL, FN_LUA, print, NULL },
 	{ 0 },
 };
