@@ -4,6 +4,7 @@
 
 #include "app/options.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 
 struct checking {
 	struct conf *conf;
@@ -11,46 +12,6 @@ struct checking {
 };
 
 /* --- names --- */
-
-enum { NAME_MAX_SEEN = 48 };
-
-static unsigned least_of(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* How many letters have to be changed, added or left out. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[NAME_MAX_SEEN + 1], corner, above;
-	size_t len = strlen(b);
-
-	if (strlen(a) > NAME_MAX_SEEN || len > NAME_MAX_SEEN)
-		return NAME_MAX_SEEN;
-	for (size_t k = 0; k <= len; k++)
-		row[k] = (unsigned)k;
-	for (size_t i = 0; a[i] != '\0'; i++) {
-		corner = row[0]++;
-		for (size_t k = 0; k < len; k++) {
-			above = row[k + 1];
-			corner += strncasecmp(&a[i], &b[k], 1) != 0;
-			row[k + 1] = least_of(corner, 1 + least_of(row[k], above));
-			corner = above;
-		}
-	}
-	return row[len];
-}
-
-/* Keeps in *best the name that is nearest to `given`, if it is near at all. */
-static void nearer(const char *given, const char *name, const char **best, unsigned *best_distance)
-{
-	unsigned d = distance(given, name);
-
-	if (d < *best_distance && d * 3 <= strlen(name)) {
-		*best = name;
-		*best_distance = d;
-	}
-}
 
 static const char *absent_why(const struct absent_row *rows, const char *name)
 {
@@ -96,8 +57,8 @@ static const struct option_row *option_row_named(const char *name)
 
 static void unknown_option(struct checking *k, const struct conf_option *o, unsigned in)
 {
-	const char *best = NULL, *why = absent_why(absent_options, o->name);
-	unsigned best_distance = NAME_MAX_SEEN;
+	const char *why = absent_why(absent_options, o->name);
+	struct nearest best;
 
 	if (why != NULL) {
 		complain(k->complaints, o->at, "%s %s", o->name, why);
@@ -109,13 +70,15 @@ static void unknown_option(struct checking *k, const struct conf_option *o, unsi
 			return;
 		}
 	}
+	nearest_begin(&best, slice_of(o->name));
 	for (unsigned i = 0; i < OPTION_COUNT; i++)
 		if (option_rows[i].scopes & in)
-			nearer(o->name, option_rows[i].name, &best, &best_distance);
-	for (unsigned i = 0; i < OPTION_COUNT && best == NULL; i++)
-		nearer(o->name, option_rows[i].name, &best, &best_distance);
-	if (best != NULL)
-		complain(k->complaints, o->at, "unknown option %.40s, expected perhaps %s", o->name, best);
+			nearest_try(&best, option_rows[i].name);
+	for (unsigned i = 0; i < OPTION_COUNT && best.name == NULL; i++)
+		nearest_try(&best, option_rows[i].name);
+	if (best.name != NULL)
+		complain(k->complaints, o->at, "unknown option %.40s, expected perhaps %s", o->name,
+			 best.name);
 	else
 		complain(k->complaints, o->at, "unknown option %.40s", o->name);
 }
@@ -168,8 +131,8 @@ static const struct scope_row *scope_row_named(const char *name, unsigned in)
 
 static void unknown_scope(struct checking *k, const struct conf_scope *scope)
 {
-	const char *best = NULL, *why = absent_why(absent_scopes, scope->name);
-	unsigned best_distance = NAME_MAX_SEEN;
+	const char *why = absent_why(absent_scopes, scope->name);
+	struct nearest best;
 
 	if (why != NULL) {
 		complain(k->complaints, scope->at, "%s %s", scope->name, why);
@@ -179,10 +142,12 @@ static void unknown_scope(struct checking *k, const struct conf_scope *scope)
 		complain(k->complaints, scope->at, "%s is an option, expected '=' and a value", scope->name);
 		return;
 	}
-	for (unsigned i = 1; i < SCOPE_COUNT; i++)
-		nearer(scope->name, scope_rows[i].name, &best, &best_distance);
-	if (best != NULL)
-		complain(k->complaints, scope->at, "unknown scope %.40s, expected perhaps %s", scope->name, best);
+	nearest_begin(&best, slice_of(scope->name));
+	for (unsigned i = SCOPE_TOP + 1; i < SCOPE_COUNT; i++)
+		nearest_try(&best, scope_rows[i].name);
+	if (best.name != NULL)
+		complain(k->complaints, scope->at, "unknown scope %.40s, expected perhaps %s", scope->name,
+			 best.name);
 	else
 		complain(k->complaints, scope->at, "unknown scope %.40s", scope->name);
 }

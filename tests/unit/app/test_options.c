@@ -226,8 +226,8 @@ static void test_complains(void **state)
 		{ "a scope written as an option", "ESMTP_Listener { Listen = \"*:25\" }",
 		  "t.conf:1:18: Listen is a scope, expected '{' instead of '='\n" },
 		{ "T2 there is no Pathway", "Pathway \"x\" { }\nESMTP_Listener { Pathway = \"x\" }",
-		  "t.conf:2:18: Pathway is not available in Tidewaiter\n"
-		  "t.conf:1:1: Pathway is not available in Tidewaiter\n" },
+		  "t.conf:1:1: Pathway is not available in Tidewaiter\n"
+		  "t.conf:2:18: Pathway is not available in Tidewaiter\n" },
 		{ "not yet", "ESMTP_Listener { TLS_Certificate = \"x\" use_ssl = true }\nECStream_Listener { Listen \"x\" { } }",
 		  "t.conf:1:18: TLS_Certificate is not available yet\n"
 		  "t.conf:1:40: use_ssl is not available yet\n"
