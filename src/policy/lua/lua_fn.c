@@ -7,6 +7,9 @@
 #include "policy/fn.h"
 #include "policy/lua/lua_worker.h"
 
+/* What a call costs of the run's steps: an action is logged and kept, a value is only looked up. */
+enum { ACTION_STEPS = 1000, VALUE_STEPS = 20 };
+
 static const char no_memory[] = "the script has used up its memory";
 
 /* What a table may hold for a function: words and numbers, not tables. */
@@ -177,6 +180,7 @@ static int row_call(lua_State *L)
 	}
 	if (!w->run)
 		return luaL_error(L, "%s: there is no session here", fn->name);
+	lua_limits_charge(L, fn->flags & (FN_VALUE | FN_TEST) ? VALUE_STEPS : ACTION_STEPS);
 	argc = lua_gettop(L) - first + 1;
 	if (argc > FN_ARGS_MAX)
 		return luaL_error(L, "%s: too many arguments", fn->name);

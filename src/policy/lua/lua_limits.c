@@ -6,10 +6,10 @@
 
 #include "base/check.h"
 
-const struct lua_budget lua_budget_run = { .steps = 1000000, .bytes = 4 << 20, .cpu_ms = 250 };
+const struct lua_budget lua_budget_run = { .steps = 1000000, .bytes = 4 << 20, .cpu_ms = 100 };
 const struct lua_budget lua_budget_load = { .steps = 50000000, .bytes = 64 << 20, .cpu_ms = 5000 };
 
-enum { HOOK_STEPS = 500, COLLECT_AT = LUA_STATE_BYTES_MAX / 4 * 3 };
+enum { HOOK_STEPS = 100, COLLECT_AT = LUA_STATE_BYTES_MAX / 4 * 3 };
 
 #define SPENT "the script's budget is spent"
 
@@ -56,10 +56,10 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec + 1;
 }
 
-/* The first look of a run only notes the time: most runs end before it and pay nothing. */
+/* Not at the first hook of a run: most runs have no other, and shall not pay for the system call. */
 static bool cpu_is_spent(struct lua_limits *l)
 {
-	uint64_t now = cpu_ns();
+	uint64_t now = l->hooks++ ? cpu_ns() : 0;
 
 	if (l->cpu_since_ns == 0)
 		l->cpu_since_ns = now;
@@ -148,6 +148,7 @@ void lua_limits_begin(struct lua_limits *l, const struct lua_budget *budget)
 	l->bytes_left = budget->bytes;
 	l->cpu_ms = budget->cpu_ms;
 	l->cpu_since_ns = 0;
+	l->hooks = 0;
 	l->c_stack = __builtin_frame_address(0);
 	l->spent = NULL;
 	l->spent_at.line = 0;

@@ -44,6 +44,7 @@ struct lua_limits {
 	uint64_t steps_left;
 	size_t bytes_left;
 	uint32_t cpu_ms;
+	uint32_t hooks;	       /* so far in this run */
 	uint64_t cpu_since_ns; /* 0: not looked at yet */
 	const char *c_stack;   /* where it was at the beginning */
 };

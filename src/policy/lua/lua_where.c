@@ -4,9 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Walking to a level starts at the innermost each time: all levels of a deep recursion take seconds. */
+enum { LEVELS_MAX = 64 };
+
+static bool level_get(lua_State *L, int level, lua_Debug *at)
+{
+	return level < LEVELS_MAX && lua_getstack(L, level, at) && lua_getinfo(L, "Sl", at);
+}
+
 static bool fill(struct lua_where *out, const lua_Debug *at, int line)
 {
-	snprintf(out->file, sizeof out->file, "%s", at->source + (*at->source == '@'));
+	snprintf(out->file, sizeof out->file, "%s", at->source + 1);
 	out->line = (unsigned)line;
 	return true;
 }
@@ -15,8 +23,8 @@ bool lua_where_now(lua_State *L, struct lua_where *out)
 {
 	lua_Debug at;
 
-	for (int level = 0; lua_getstack(L, level, &at); level++)
-		if (lua_getinfo(L, "Sl", &at) && at.currentline > 0)
+	for (int level = 0; level_get(L, level, &at); level++)
+		if (*at.source == '@' && at.currentline > 0)
 			return fill(out, &at, at.currentline);
 	*out = (struct lua_where){ 0 };
 	return false;
@@ -27,7 +35,7 @@ void lua_where_defined(lua_State *L, struct lua_where *out)
 	lua_Debug at;
 
 	*out = (struct lua_where){ 0 };
-	if (lua_getinfo(L, ">S", &at) && at.linedefined > 0)
+	if (lua_getinfo(L, ">S", &at) && *at.source == '@' && at.linedefined > 0)
 		fill(out, &at, at.linedefined);
 }
 
@@ -36,12 +44,12 @@ const char *lua_where_message(lua_State *L, const char *message, struct lua_wher
 {
 	lua_Debug at;
 
-	for (int level = 0; lua_getstack(L, level, &at); level++) {
+	for (int level = 0; level_get(L, level, &at); level++) {
 		const char *end;
 		char *rest;
 		long line;
 
-		if (!lua_getinfo(L, "S", &at) || strncmp(message, at.short_src, strlen(at.short_src)) != 0)
+		if (*at.source != '@' || strncmp(message, at.short_src, strlen(at.short_src)) != 0)
 			continue;
 		end = message + strlen(at.short_src);
 		line = *end == ':' ? strtol(end + 1, &rest, 10) : 0;
