@@ -37,7 +37,8 @@ say  = $(if $(V),,@printf '  %-5s %s\n' $(1) $(patsubst $(B)/%,%,$@))
 # nearest first, from src/layers.txt, so that the linker enforces the same arrows.
 room_lib = $(B)/lib/lib$(subst /,_,$(1)).a
 uses     = $(shell awk -v room=$(1) '$$1 == room { for (i = NF; i > 1; i--) print $$i }' src/layers.txt)
-libs_of  = $(foreach r,$(1) $(call uses,$(1)),$(call room_lib,$(r)))
+rooms_of = $(sort $(1) $(foreach r,$(call uses,$(1)),$(call rooms_of,$(r))))
+libs_of  = $(foreach r,$(call rooms_of,$(1)),$(call room_lib,$(r)))
 
 .PHONY: all run test help clean
 all: $(B)/tidewaiter $(B)/tidectl $(B)/crowd
