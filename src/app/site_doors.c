@@ -60,15 +60,16 @@ static uint32_t own_limit(const struct conf_scope *scope, enum option_id id)
 	return o ? (uint32_t)o->value_read->number : 0;
 }
 
+/* "ESMTP_Listener", "Listen \"*:25\"", "Peer \"10.0.0.0/8\" of Listen \"*:25\"" */
 static const char *scope_text(struct build *b, const struct conf_scope *scope)
 {
+	bool is_peer = scope->row == &scope_rows[SCOPE_PEER];
 	char *text, *copy;
 
 	if (scope->title == NULL)
 		return scope->row->name;
-	text = scope->parent->title ? mem_printf("%s \"%s\" of %s \"%s\"", scope->row->name, scope->key,
-						 scope->parent->row->name, scope->parent->key)
-				    : mem_printf("%s \"%s\"", scope->row->name, scope->key);
+	text = mem_printf("%s \"%s\"%s%s", scope->row->name, scope->key, is_peer ? " of " : "",
+			  is_peer ? scope_text(b, scope->parent) : "");
 	copy = conf_copy(b->conf, slice_of(text));
 	free(text);
 	return copy;
