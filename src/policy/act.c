@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 enum { CODE_FAILED = 421 };
+static const char try_later[] = "temporary issue, please retry your message later"; /* D25 */
 
 static bool is_reply_code(unsigned code)
 {
@@ -80,6 +81,7 @@ const char *policy_act(struct policy_run *run, struct action *action)
 
 void policy_fail(struct policy_run *run, const char *file, unsigned line, const char *why)
 {
+	const char *hostname = policy_set_host(run->set)->hostname;
 	struct action action = {
 		.kind = ACTION_ERROR,
 		.name = "error",
@@ -90,9 +92,7 @@ void policy_fail(struct policy_run *run, const char *file, unsigned line, const 
 	};
 
 	if (!run->observe) {
-		verdict_set(run->verdict, CODE_FAILED,
-			    mem_printf("%s temporary issue, please retry your message later", /* D25 */
-				       policy_set_host(run->set)->hostname));
+		verdict_set(run->verdict, CODE_FAILED, mem_printf("%s %s", hostname, try_later));
 		run->verdict->disconnect = true;
 		run->verdict->failed = true;
 	}

@@ -20,11 +20,15 @@ struct policy_engine {
 	const char *kind; /* the stanza's keyword */
 
 	/* Compile. Every fault goes to complaints. NULL when there was one. */
-	void *(*load)(const struct policy_stanza *stanza, struct policy_set *set, struct complaints *complaints);
+	void *(*load)(const struct policy_stanza *stanza, struct policy_set *set,
+		      struct complaints *complaints);
 	void (*unload)(void *module);
 	bool (*handles)(const void *module, enum phase phase);
 
-	/* Begin at a phase; or, when run->state is what an earlier ENGINE_WAIT left there, go on. */
+	/*
+	 * Begin at a phase; or, when run->state is what an earlier ENGINE_WAIT left there, go on.
+	 * After policy_fail the chain ends, whatever is answered.
+	 */
 	enum engine_step (*run)(void *module, struct policy_run *run);
 	/* The session went while waiting: let go of run->state (D27). */
 	void (*cancel)(void *module, struct policy_run *run);
@@ -57,7 +61,8 @@ void policy_wake(struct policy_run *run);
  * and delays are checked here: NULL, or what is wrong with it. Tarpits add up (D34), the last
  * code wins (D33).
  */
-const char *policy_act(struct policy_run *run, struct action *action) __attribute__((warn_unused_result));
+const char *policy_act(struct policy_run *run, struct action *action)
+	__attribute__((warn_unused_result));
 /* A script failed: log it, answer 421 with the text of D25, close. Not done when run->observe. */
 void policy_fail(struct policy_run *run, const char *file, unsigned line, const char *why);
 

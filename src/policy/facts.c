@@ -57,7 +57,8 @@ static bool number(uint64_t n, char room[FACTS_ROOM], struct slice *out)
 	return true;
 }
 
-static bool compute(const struct facts *f, enum computed which, char room[FACTS_ROOM], struct slice *out)
+static bool compute(const struct facts *f, enum computed which, char room[FACTS_ROOM],
+		    struct slice *out)
 {
 	const struct facts_mail *mail = f->mail;
 	bool has_rcpt = mail != NULL && mail->rcpt.at != NULL;
@@ -99,8 +100,8 @@ static bool compute(const struct facts *f, enum computed which, char room[FACTS_
 	return false;
 }
 
-bool facts_get(const struct facts *facts, enum ctx_kind kind, struct slice key, char room[FACTS_ROOM],
-	       struct slice *out)
+bool facts_get(const struct facts *facts, enum ctx_kind kind, struct slice key,
+	       char room[FACTS_ROOM], struct slice *out)
 {
 	if (kind == CTX_CONN && ctx_get(&facts->conn, key, out))
 		return true;

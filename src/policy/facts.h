@@ -29,7 +29,8 @@ enum { CTX_BYTES_MAX = 256 << 10, CTX_KEY_MAX = 255 };
 /* false: not there */
 bool ctx_get(const struct ctx *ctx, struct slice key, struct slice *value_out);
 /* NULL, or why not: the dictionary is full, the key too long */
-const char *ctx_set(struct ctx *ctx, struct slice key, struct slice value) __attribute__((warn_unused_result));
+const char *ctx_set(struct ctx *ctx, struct slice key, struct slice value)
+	__attribute__((warn_unused_result));
 bool ctx_delete(struct ctx *ctx, struct slice key);
 void ctx_clear(struct ctx *ctx);
 
@@ -37,7 +38,7 @@ void ctx_clear(struct ctx *ctx);
 struct facts_mail {
 	struct slice from;	  /* "a@b" without <>; empty: the null sender */
 	struct slice mail_line;	  /* "MAIL FROM:<a@b>" */
-	struct slice rcpt;	  /* the recipient now asked about, then the last one; at == NULL: none yet */
+	struct slice rcpt;	  /* now asked about, then the last one; at == NULL: none yet */
 	struct slice rcpt_line;	  /* "RCPT TO:<c@d>" */
 	uint32_t rcpt_count;	  /* accepted */
 	uint64_t size;		  /* octets of the message, from the data phase on */
@@ -64,14 +65,14 @@ struct facts {
 	struct facts_mail *mail;	  /* NULL: no transaction */
 	const struct ctx *preset;	  /* Context of the configuration; borrowed, may be NULL */
 	struct ctx conn;
-	void *engine_state;		  /* what policy keeps for the session; see policy_session_over */
+	void *engine_state;		  /* policy's, see policy_session_over */
 };
 
 /* A context value, computed ones included; false: absent. *out dies with the next change of facts.
  * room holds numbers printed as text. */
 enum { FACTS_ROOM = 24 };
-bool facts_get(const struct facts *facts, enum ctx_kind kind, struct slice key, char room[FACTS_ROOM],
-	       struct slice *out);
+bool facts_get(const struct facts *facts, enum ctx_kind kind, struct slice key,
+	       char room[FACTS_ROOM], struct slice *out);
 /* NULL, or why not (D85: there is no message dictionary before MAIL). */
 const char *facts_set(struct facts *facts, enum ctx_kind kind, struct slice key, struct slice value)
 	__attribute__((warn_unused_result));

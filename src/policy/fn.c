@@ -7,7 +7,8 @@
 #include "base/nearest.h"
 
 static const struct policy_fn *const tables[] = {
-	fn_audit_rows, fn_act_rows, fn_context_rows, fn_value_rows, fn_text_rows, fn_number_rows, fn_absent_rows,
+	fn_audit_rows, fn_act_rows, fn_context_rows, fn_value_rows,
+	fn_text_rows, fn_number_rows, fn_absent_rows,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };
@@ -45,7 +46,8 @@ const struct policy_fn *fn_find(unsigned language, struct slice name)
 
 		if ((fn->flags & language) == 0)
 			continue;
-		if (language == FN_SIEVE ? slice_equal_nocase(name, known) : slice_equal(name, known)) /* D2 */
+		if (slice_equal(name, known) ||
+		    (language == FN_SIEVE && slice_equal_nocase(name, known))) /* D2 */
 			return fn;
 	}
 	return NULL;
@@ -122,8 +124,8 @@ static enum fn_status check(struct fn_call *call, unsigned argc)
 
 	if (max > FN_ARGS_MAX)
 		max = FN_ARGS_MAX;
-	if (fn->flags & FN_TIER_C)
-		return fn_failed(call, "function %s is not available in this build", fn->name); /* D91 */
+	if (fn->flags & FN_TIER_C) /* D91 */
+		return fn_failed(call, "function %s is not available in this build", fn->name);
 	if (fn->call == NULL)
 		return fn_failed(call, "function %s is not available yet", fn->name);
 	if ((fn->phases & PHASE_BIT(run->phase)) == 0)
@@ -175,7 +177,9 @@ static enum fn_status make_list(struct fn_call *call)
 		return fn_failed(call, "%s", value_no_memory);
 	one->type = VALUE_STRING;
 	one->origin = call->result.origin;
-	call->result = (struct value){ .type = VALUE_LIST, .origin = one->origin, .count = 1, .list = one };
+	call->result.type = VALUE_LIST;
+	call->result.count = 1;
+	call->result.list = one;
 	return FN_OK;
 }
 

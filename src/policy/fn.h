@@ -21,11 +21,11 @@ enum fn_flag {
 	FN_TERMINAL = 1 << 5, /* ends the script (1.6); see fn_is_terminal */
 	FN_DONE = 1 << 6,     /* a terminal action after which no further module is asked (D23) */
 	FN_AUDIT = 1 << 7,    /* needs inbound_audit (D110) */
-	FN_TIER_C = 1 << 8,   /* recognised, refused (D91) or, with stub_unavailable, "" (fn_call does not know) */
-	FN_ABSENT = 1 << 9,   /* recognised, not there (yet, or with FN_TIER_C ever); call is NULL */
+	FN_ABSENT = 1 << 8,   /* known by name, not there yet; call is NULL */
+	FN_TIER_C = 1 << 9,   /* with FN_ABSENT: nor will it be (D91; the stub is the engine's) */
 };
 
-/* What Lua callouts return: msys.core.VALIDATE_*. VCTX_CONN and VCTX_MESS are CTX_CONN and CTX_MESS. */
+/* msys.core.VALIDATE_*, what Lua callouts return. VCTX_CONN is CTX_CONN, VCTX_MESS CTX_MESS. */
 enum validate { VALIDATE_CONT, VALIDATE_DONE, VALIDATE_AGAIN };
 
 enum { FN_ARGS_MAX = 32 };
@@ -35,9 +35,9 @@ struct fn_call;
 
 /*
  * args: a letter each: s string, n whole number, d decimal (a number or a text: value_to_decimal
- * takes it), l list, h hash, v as it is; what follows '?' may be left out; '*' at the end: any number
- * more of the last, up to FN_ARGS_MAX. The object of a method is not among them. tags are those that
- * a Sieve call may carry beside them ("localpart domain", blank-separated; NULL none).
+ * takes it), l list, h hash, v as it is; what follows '?' may be left out; '*' at the end: any
+ * number more of the last, up to FN_ARGS_MAX. The object of a method is not among them. tags are
+ * those that a Sieve call may carry beside them ("localpart domain", blank-separated; NULL none).
  *
  * call is NULL for names that are only known: FN_ABSENT, and ec_include, which the Sieve++ machine
  * does itself.
@@ -60,7 +60,7 @@ struct fn_call {
 	struct slice tag;	  /* the one of fn->tags that was given, or empty */
 	const char *file;
 	unsigned line;
-	unsigned cause;		  /* origin (see struct value) of what led to this call; 0: that of its arguments */
+	unsigned cause;		  /* origin (struct value) of what led here; 0: the arguments' */
 	bool *error_continue;	  /* ec_error_mode's switch for this run; NULL in Lua */
 	struct value result;
 	char error[256];
@@ -86,15 +86,16 @@ bool fn_is_terminal(const struct policy_fn *fn, unsigned argc);
  */
 enum fn_status fn_call(struct fn_call *call, const struct value *argv, unsigned argc);
 
-enum fn_status fn_failed(struct fn_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+enum fn_status fn_failed(struct fn_call *call, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* The rows, by theme. Each ends with a name of NULL. */
 extern const struct policy_fn fn_audit_rows[];	 /* fn_audit.c: live counts */
-extern const struct policy_fn fn_act_rows[];	 /* fn_act.c: tarpit, reply, disconnect, keep, log */
+extern const struct policy_fn fn_act_rows[];	 /* fn_act.c: delay, answer, close, count, log */
 extern const struct policy_fn fn_context_rows[]; /* fn_context.c: contexts, envelope, macros */
 extern const struct policy_fn fn_value_rows[];	 /* fn_value.c: hashes, lists, tests of values */
-extern const struct policy_fn fn_text_rows[];	 /* fn_text.c: strings taken apart and put together */
+extern const struct policy_fn fn_text_rows[];	 /* fn_text.c: strings */
 extern const struct policy_fn fn_number_rows[];	 /* fn_number.c: arithmetic */
-extern const struct policy_fn fn_absent_rows[];	 /* fn_absent.c: names of the catalogue that are not here yet, or never */
+extern const struct policy_fn fn_absent_rows[];	 /* fn_absent.c: the rest of the catalogue */
 
 #endif

@@ -6,7 +6,7 @@
  */
 #include "policy/fn.h"
 
-#define LATER(name_, flags_) { .name = (name_), .args = "?v*", .phases = PHASES_ALL, .flags = (flags_) | FN_ABSENT }
+#define LATER(name_, flags_) { (name_), "?v*", PHASES_ALL, (flags_) | FN_ABSENT, NULL, NULL }
 #define SIEVE_LATER(name_) LATER(name_, FN_SIEVE | FN_VALUE)
 #define LUA_LATER(name_) LATER(name_, FN_LUA | FN_VALUE)
 #define SIEVE_NEVER(name_) LATER(name_, FN_SIEVE | FN_VALUE | FN_TIER_C)

@@ -21,7 +21,9 @@ static enum fn_status act(struct fn_call *call, struct action action)
 /* Of an argument that may be missing. */
 static struct slice text_at(const struct fn_call *call, unsigned n)
 {
-	return n < call->argc && call->args[n].type == VALUE_STRING ? call->args[n].string : SLICE("");
+	bool is_there = n < call->argc && call->args[n].type == VALUE_STRING;
+
+	return is_there ? call->args[n].string : SLICE("");
 }
 
 /* What fits no code stays wrong: policy_act says so. */
@@ -45,13 +47,16 @@ static enum fn_status tarpit(struct fn_call *call)
 	ms = seconds < UINT32_MAX / 1000 ? (uint32_t)lround(seconds * 1000) : UINT32_MAX;
 	if (ms == 0)
 		return FN_OK;
-	return act(call, (struct action){ .kind = ACTION_TARPIT, .ms = ms, .counter = text_at(call, 1) });
+	return act(call,
+		   (struct action){ .kind = ACTION_TARPIT, .ms = ms, .counter = text_at(call, 1) });
 }
 
 static enum fn_status reply(struct fn_call *call)
 {
-	return act(call, (struct action){ .kind = ACTION_REPLY, .code = code_at(call, 0),
-					  .text = text_at(call, 1), .counter = text_at(call, 2) });
+	return act(call, (struct action){ .kind = ACTION_REPLY,
+					  .code = code_at(call, 0),
+					  .text = text_at(call, 1),
+					  .counter = text_at(call, 2) });
 }
 
 static enum fn_status disconnect(struct fn_call *call)
@@ -60,8 +65,10 @@ static enum fn_status disconnect(struct fn_call *call)
 		return act(call, (struct action){ .kind = ACTION_DISCONNECT });
 	if (call->argc == 1)
 		return fn_failed(call, "%s takes a code and a text, or nothing", call->fn->name);
-	return act(call, (struct action){ .kind = ACTION_DISCONNECT, .code = code_at(call, 0),
-					  .text = text_at(call, 1), .counter = text_at(call, 2) });
+	return act(call, (struct action){ .kind = ACTION_DISCONNECT,
+					  .code = code_at(call, 0),
+					  .text = text_at(call, 1),
+					  .counter = text_at(call, 2) });
 }
 
 /* The helpers of the published default policy answer what their callout is to return. */

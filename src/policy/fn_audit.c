@@ -56,7 +56,8 @@ static bool mask_parse(struct slice digits, unsigned *out)
 }
 
 /* ADDR/LEN, ADDR, /LEN, or nothing. */
-static const char *blocks_of(const struct policy_run *run, const struct value *arg, struct blocks *out)
+static const char *blocks_of(const struct policy_run *run, const struct value *arg,
+			     struct blocks *out)
 {
 	struct slice text;
 	struct cidr block;
@@ -78,7 +79,8 @@ static const char *blocks_of(const struct policy_run *run, const struct value *a
 }
 
 /* Remember it as what led to whatever is done with the result. */
-static uint8_t read_add(struct policy_run *run, struct slice service, const struct cidr *block, uint64_t count)
+static uint8_t read_add(struct policy_run *run, struct slice service, const struct cidr *block,
+			uint64_t count)
 {
 	unsigned index = run->read_count++ % POLICY_READS_MAX;
 	struct audit_read *read = &run->reads[index];
@@ -134,7 +136,8 @@ static enum fn_status by_cidr(struct fn_call *call)
 {
 	const struct value *service = &call->args[1];
 
-	return count(call, service->type == VALUE_STRING ? service->string : SLICE("SMTP"), &call->args[0]);
+	return count(call, service->type == VALUE_STRING ? service->string : SLICE("SMTP"),
+		     &call->args[0]);
 }
 
 static enum fn_status by_accept_construct(struct fn_call *call)

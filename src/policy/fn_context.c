@@ -27,6 +27,11 @@ static enum fn_status changed(struct fn_call *call, const char *wrong)
 	return wrong == NULL ? FN_OK : fn_failed(call, "%s", wrong);
 }
 
+static enum fn_status set(struct fn_call *call, enum ctx_kind kind, const struct value *key)
+{
+	return changed(call, facts_set(call->run->facts, kind, key[0].string, key[1].string));
+}
+
 static enum fn_status conn_get(struct fn_call *call)
 {
 	return get(call, CTX_CONN, call->args[0].string);
@@ -39,12 +44,12 @@ static enum fn_status mess_get(struct fn_call *call)
 
 static enum fn_status conn_set(struct fn_call *call)
 {
-	return changed(call, facts_set(call->run->facts, CTX_CONN, call->args[0].string, call->args[1].string));
+	return set(call, CTX_CONN, &call->args[0]);
 }
 
 static enum fn_status mess_set(struct fn_call *call)
 {
-	return changed(call, facts_set(call->run->facts, CTX_MESS, call->args[0].string, call->args[1].string));
+	return set(call, CTX_MESS, &call->args[0]);
 }
 
 static enum fn_status conn_delete(struct fn_call *call)
@@ -164,9 +169,7 @@ static enum fn_status vctx_set(struct fn_call *call)
 {
 	enum ctx_kind kind;
 
-	if (!kind_at(call, &kind))
-		return FN_FAILED;
-	return changed(call, facts_set(call->run->facts, kind, call->args[1].string, call->args[2].string));
+	return kind_at(call, &kind) ? set(call, kind, &call->args[1]) : FN_FAILED;
 }
 
 static enum fn_status vctx_exists(struct fn_call *call)
@@ -174,10 +177,12 @@ static enum fn_status vctx_exists(struct fn_call *call)
 	char room[FACTS_ROOM];
 	struct slice value;
 	enum ctx_kind kind;
+	bool there;
 
 	if (!kind_at(call, &kind))
 		return FN_FAILED;
-	call->result = VALUE_NUM(facts_get(call->run->facts, kind, call->args[1].string, room, &value));
+	there = facts_get(call->run->facts, kind, call->args[1].string, room, &value);
+	call->result = VALUE_NUM(there);
 	return FN_OK;
 }
 

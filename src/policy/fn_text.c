@@ -25,8 +25,10 @@ static char *append(char *to, struct slice s)
 /* The part before the first delim; *text becomes what follows it. False: that was the last part. */
 static bool next_part(struct slice *text, struct slice delim, struct slice *part)
 {
-	const char *found = delim.len > 0 && text->len > 0 ? memmem(text->at, text->len, delim.at, delim.len) : NULL;
+	const char *found = NULL;
 
+	if (delim.len > 0 && text->len > 0)
+		found = memmem(text->at, text->len, delim.at, delim.len);
 	*part = *text;
 	if (found == NULL)
 		return false;
@@ -157,8 +159,11 @@ static enum fn_status tolower_ascii(struct fn_call *call)
 
 	if (to == NULL)
 		return full(call);
-	for (size_t i = 0; i < text.len; i++)
-		to[i] = text.at[i] >= 'A' && text.at[i] <= 'Z' ? (char)(text.at[i] | 0x20) : text.at[i];
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		to[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	}
 	return FN_OK;
 }
 

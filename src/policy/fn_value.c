@@ -23,8 +23,9 @@ static enum fn_status hash_create(struct fn_call *call)
 static enum fn_status hash_set(struct fn_call *call)
 {
 	const struct value *a = call->args;
+	bool fits = value_hash_set(&call->run->arena, a[0].hash, a[1].string, &a[2]);
 
-	return value_hash_set(&call->run->arena, a[0].hash, a[1].string, &a[2]) ? FN_OK : full(call);
+	return fits ? FN_OK : full(call);
 }
 
 static enum fn_status hash_get(struct fn_call *call)
@@ -114,7 +115,8 @@ static bool is_literal(struct slice text)
 	if (text.len < 2 || text.at[0] != '[' || text.at[text.len - 1] != ']')
 		return false;
 	text = (struct slice){ text.at + 1, text.len - 2 };
-	if (text.len > sizeof tag - 1 && slice_equal_nocase((struct slice){ text.at, sizeof tag - 1 }, SLICE(tag)))
+	if (text.len > sizeof tag - 1 &&
+	    slice_equal_nocase((struct slice){ text.at, sizeof tag - 1 }, SLICE(tag)))
 		text = (struct slice){ text.at + sizeof tag - 1, text.len - (sizeof tag - 1) };
 	return is_ip(text);
 }

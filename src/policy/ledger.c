@@ -82,7 +82,8 @@ static void copy_tail(char *out, size_t size, struct slice s)
 
 static enum counter_class class_of(const struct action *action)
 {
-	if (action->kind == ACTION_TARPIT || action->kind == ACTION_KEEP || action->kind == ACTION_COUNT)
+	if (action->kind == ACTION_TARPIT || action->kind == ACTION_KEEP ||
+	    action->kind == ACTION_COUNT)
 		return CLASS_INFORMATIONAL; /* D103 */
 	if (action->code >= 500)
 		return CLASS_5XX;
@@ -106,9 +107,11 @@ static void count(struct ledger *l, const struct counter_key *key)
 	c->n++;
 }
 
-void ledger_add(struct ledger *l, uint64_t session, const struct addr *peer, const struct action *action)
+void ledger_add(struct ledger *l, uint64_t session, const struct addr *peer,
+		const struct action *action)
 {
-	struct counter_key key = { .class = (uint8_t)class_of(action), .phase = (uint8_t)action->phase };
+	struct counter_key key = { .class = (uint8_t)class_of(action),
+				   .phase = (uint8_t)action->phase };
 	struct ledger_entry *e, entry = {
 		.wall_ms = clock_wall_ms(),
 		.session = session,
@@ -179,7 +182,10 @@ static int counter_compare(const void *a, const void *b)
 
 void ledger_counters(struct ledger *l, ledger_counter_visit *visit, void *arg)
 {
-	struct { struct counter_key key; uint64_t n; } *copy;
+	struct {
+		struct counter_key key;
+		uint64_t n;
+	} *copy;
 	struct counter *c;
 	unsigned count = 0;
 
@@ -194,8 +200,8 @@ void ledger_counters(struct ledger *l, ledger_counter_visit *visit, void *arg)
 	for (unsigned i = 0; i < count; i++) {
 		const struct counter_key *key = &copy[i].key;
 
-		if (!visit(arg, phase_name((enum phase)key->phase), key->name, class_names[key->class],
-			   copy[i].n))
+		if (!visit(arg, phase_name((enum phase)key->phase), key->name,
+			   class_names[key->class], copy[i].n))
 			break;
 	}
 	free(copy);

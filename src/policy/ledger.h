@@ -33,7 +33,8 @@ struct ledger_entry {
 	char counter[64];
 };
 
-void ledger_add(struct ledger *l, uint64_t session, const struct addr *peer, const struct action *action);
+void ledger_add(struct ledger *l, uint64_t session, const struct addr *peer,
+		const struct action *action);
 
 /*
  * The latest actions on addresses inside the block (NULL: on anybody), newest first; stops when
@@ -47,7 +48,8 @@ void ledger_latest(struct ledger *l, const struct cidr *block, ledger_visit *vis
  * "informational". Scripts can make names without end: past LEDGER_COUNTERS of them, actions under
  * new names are only numbered by ledger_uncounted.
  */
-typedef bool ledger_counter_visit(void *arg, const char *phase, const char *name, const char *class, uint64_t n);
+typedef bool ledger_counter_visit(void *arg, const char *phase, const char *name,
+				  const char *class, uint64_t n);
 void ledger_counters(struct ledger *l, ledger_counter_visit *visit, void *arg);
 uint64_t ledger_uncounted(struct ledger *l);
 uint64_t ledger_since_ms(struct ledger *l); /* wall clock of the last reset */

@@ -16,7 +16,8 @@ static const char *keep(struct policy_run *run, struct slice text, struct slice 
 static const char *unknown(struct policy_run *run, struct slice name, struct slice *out)
 {
 	if (log_wants(LOG_DEBUG))
-		log_event(LOG_DEBUG, "macro", run->facts->session, NULL, "no value for %%{%.*s}", SLICE_ARGS(name));
+		log_event(LOG_DEBUG, "macro", run->facts->session, NULL, "no value for %%{%.*s}",
+			  SLICE_ARGS(name));
 	*out = SLICE("");
 	return NULL;
 }
@@ -64,7 +65,7 @@ static struct slice postmaster(char room[SPF_ROOM], struct slice domain)
 	return (struct slice){ room, len < SPF_ROOM ? (size_t)len : SPF_ROOM - 1 };
 }
 
-/* RFC 7208 2.4 and 4.3: postmaster@HELO for the null sender, postmaster for a missing local part. */
+/* RFC 7208 2.4, 4.3: postmaster@HELO for the null sender, postmaster for a missing local part. */
 static struct slice spf_sender(const struct facts *f, char room[SPF_ROOM])
 {
 	struct slice from = f->mail != NULL ? f->mail->from : SLICE("");
@@ -80,10 +81,12 @@ static struct slice spf_sender(const struct facts *f, char room[SPF_ROOM])
 static struct slice spf_nibbles(const struct addr *a, char room[SPF_ROOM])
 {
 	char *to = room;
+	uint64_t word;
 
 	for (unsigned shift = 128; shift > 0;) {
 		shift -= 4;
-		*to++ = "0123456789abcdef"[(shift >= 64 ? a->hi >> (shift - 64) : a->lo >> shift) & 15];
+		word = shift >= 64 ? a->hi : a->lo;
+		*to++ = "0123456789abcdef"[word >> shift % 64 & 15];
 		*to++ = '.';
 	}
 	return (struct slice){ room, (size_t)(to - room) - 1 };
@@ -121,7 +124,8 @@ static struct slice spf_value(const struct facts *f, char letter, char room[SPF_
 	case 'h':
 		return f->helo;
 	}
-	return (struct slice){ room, (size_t)snprintf(room, SPF_ROOM, "%" PRIu64, clock_wall_ms() / 1000) };
+	snprintf(room, SPF_ROOM, "%" PRIu64, clock_wall_ms() / 1000); /* t */
+	return slice_of(room);
 }
 
 static unsigned split(struct slice text, struct slice delims, struct slice part[SPF_PARTS_MAX])
@@ -167,12 +171,15 @@ static const char *spf(struct policy_run *run, const struct spf *macro, struct s
 	return NULL;
 }
 
-static const char *of_context(struct policy_run *run, enum ctx_kind kind, struct slice key, struct slice *out)
+static const char *of_context(struct policy_run *run, enum ctx_kind kind, struct slice key,
+			      struct slice *out)
 {
 	char room[FACTS_ROOM];
 	struct slice value;
 
-	return facts_get(run->facts, kind, key, room, &value) ? keep(run, value, out) : unknown(run, key, out);
+	if (!facts_get(run->facts, kind, key, room, &value))
+		return unknown(run, key, out);
+	return keep(run, value, out);
 }
 
 static const char *of_conn(struct policy_run *run, struct slice key, struct slice *out)
@@ -215,11 +222,11 @@ static const struct {
 	const char *prefix;
 	const char *(*value)(struct policy_run *run, struct slice name, struct slice *out);
 } prefixes[] = {
-	{ "vctx_conn", of_conn }, { "vctx_mess", of_mess },	{ "spfv1", of_spf },
-	{ "rfc822", of_rfc822 },  { "rfc2822", of_rfc2822 },
+	{ "vctx_conn", of_conn }, { "vctx_mess", of_mess }, { "spfv1", of_spf },
+	{ "rfc822", of_rfc822 }, { "rfc2822", of_rfc2822 },
 };
 
-/* D13: a name without a prefix is an SPF macro, or a key of the message, or one of the connection. */
+/* D13: a name without a prefix is an SPF macro, or a key of the message, or of the connection. */
 static const char *bare(struct policy_run *run, struct slice name, struct slice *out)
 {
 	char room[FACTS_ROOM];
@@ -246,8 +253,9 @@ const char *macro_value(struct policy_run *run, struct slice name, struct slice 
 	return unknown(run, name, out);
 }
 
-/* Cuts the text at its first macro: what is before it, its name, and what follows. False: there is none. */
-static bool next_macro(struct slice text, struct slice *before, struct slice *name, struct slice *after)
+/* Cuts the text at its first macro: what is before, its name, what follows. False: none. */
+static bool next_macro(struct slice text, struct slice *before, struct slice *name,
+		       struct slice *after)
 {
 	const char *open = text.len > 0 ? memmem(text.at, text.len, "%{", 2) : NULL;
 

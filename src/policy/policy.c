@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "policy/engine.h"
 
+static const char no_wait_here[] = "a script cannot wait in the accept phase"; /* D113 */
+
 enum { SPARE_TURNS_MAX = 64, MAX_TARPIT_MS = 3600 * 1000 };
 
 struct module {
@@ -45,7 +47,8 @@ struct policy_set {
 	struct module modules[];
 };
 
-static const struct policy_engine *engine_find(const struct policy_engine *const *engines, const char *kind)
+static const struct policy_engine *engine_find(const struct policy_engine *const *engines,
+					       const char *kind)
 {
 	while (*engines != NULL && strcmp((*engines)->kind, kind) != 0)
 		engines++;
@@ -93,7 +96,8 @@ static struct policy_set *set_new(const struct policy_conf *conf, const struct p
 	return set;
 }
 
-struct policy_set *policy_load(const struct policy_conf *conf, const struct policy_engine *const *engines,
+struct policy_set *policy_load(const struct policy_conf *conf,
+			       const struct policy_engine *const *engines,
 			       const struct policy_host *host, struct complaints *complaints)
 {
 	struct policy_set *set = set_new(conf, host);
@@ -104,7 +108,8 @@ struct policy_set *policy_load(const struct policy_conf *conf, const struct poli
 		const struct policy_engine *engine = engine_find(engines, stanza->kind);
 
 		if (engine == NULL)
-			complain(complaints, stanza->at, "there is no policy language \"%s\"", stanza->kind);
+			complain(complaints, stanza->at, "there is no policy language \"%s\"",
+				 stanza->kind);
 		if (engine == NULL || !module_load(set, stanza, engine, complaints))
 			good = false; /* go on: everything wrong is told in one run */
 	}
@@ -254,7 +259,7 @@ static enum policy_step turn_go_on(struct turn *t)
 			return POLICY_WAIT;
 		}
 		m->engine->cancel(m->loaded, run);
-		policy_fail(run, m->engine->kind, 0, "a script cannot wait in the accept phase"); /* D113 */
+		policy_fail(run, m->engine->kind, 0, no_wait_here);
 	}
 	return POLICY_DONE;
 }

@@ -27,7 +27,7 @@ struct policy_set;
 /* What policy needs of the world around it. Outlives every set made with it. */
 struct policy_host {
 	void *owner;
-	/* Live sessions inside the block: of `service`, or of facts->endpoint where it is "LISTENER".
+	/* Live sessions inside the block: of `service`, or of facts->endpoint for "LISTENER".
 	 * NULL, or what is wrong, naming it (D50). */
 	const char *(*count)(void *owner, const struct facts *facts, struct slice service,
 			     const struct cidr *block, uint64_t *out);
@@ -82,7 +82,8 @@ struct policy_conf {
 };
 
 /* engines ends with NULL. NULL: there are complaints. The caller holds the first reference. */
-struct policy_set *policy_load(const struct policy_conf *conf, const struct policy_engine *const *engines,
+struct policy_set *policy_load(const struct policy_conf *conf,
+			       const struct policy_engine *const *engines,
 			       const struct policy_host *host, struct complaints *complaints);
 struct policy_set *policy_ref(struct policy_set *set);
 void policy_unref(struct policy_set *set); /* NULL is harmless */

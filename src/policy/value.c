@@ -27,7 +27,9 @@ const char *value_type_name(enum value_type type)
 
 unsigned value_origin(const struct value *v)
 {
-	return v->origin == 0 && v->type == VALUE_LIST && v->count > 0 ? v->list[0].origin : v->origin;
+	bool asks_first = v->origin == 0 && v->type == VALUE_LIST && v->count > 0;
+
+	return asks_first ? v->list[0].origin : v->origin;
 }
 
 /* What a list stands for where one value is wanted (D6). */
@@ -41,13 +43,15 @@ static const char *number_to_string(struct arena *a, int64_t n, struct slice *ou
 {
 	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
 	char text[24], *at = text + sizeof text;
+	struct slice printed;
 
 	do
 		*--at = (char)('0' + left % 10);
 	while ((left /= 10) != 0);
 	if (n < 0)
 		*--at = '-';
-	return arena_copy(a, (struct slice){ at, (size_t)(text + sizeof text - at) }, out) ? NULL : value_no_memory;
+	printed = (struct slice){ at, (size_t)(text + sizeof text - at) };
+	return arena_copy(a, printed, out) ? NULL : value_no_memory;
 }
 
 const char *value_to_string(struct arena *a, const struct value *v, struct slice *out)
@@ -136,7 +140,8 @@ static bool decimal_parse(struct slice text, double *out)
 }
 
 /* The text that has to be read as a number; NULL: *v itself is one, or *wrong_out says why not. */
-static const struct slice *number_text(const struct value *v, struct value *first, const char **wrong_out)
+static const struct slice *number_text(const struct value *v, struct value *first,
+				       const char **wrong_out)
 {
 	*wrong_out = NULL;
 	if (v->type == VALUE_LIST) {
@@ -249,7 +254,7 @@ struct pair {
 
 struct value_hash {
 	struct pair *pairs;
-	struct pair *last; /* what was asked for last by number, and its number: walks are by number */
+	struct pair *last; /* asked for last by number, as walks do, and its number */
 	uint32_t last_n;
 };
 

@@ -15,7 +15,7 @@ enum value_type { VALUE_NONE, VALUE_STRING, VALUE_NUMBER, VALUE_LIST, VALUE_HASH
 
 struct value {
 	uint8_t type;	/* enum value_type */
-	uint8_t origin; /* which live count of this run it was made from: index + 1 in run->reads; 0: none */
+	uint8_t origin; /* the live count it was made from: index + 1 in run->reads; 0: none */
 	uint32_t count; /* of list */
 	union {
 		struct slice string; /* VALUE_STRING, VALUE_TAG (without its colon) */
@@ -42,7 +42,8 @@ extern const char value_no_memory[]; /* what is wrong when an arena is full */
 const char *value_to_string(struct arena *a, const struct value *v, struct slice *out);
 const char *value_to_number(const struct value *v, int64_t *out);  /* fraction cut off */
 const char *value_to_decimal(const struct value *v, double *out);  /* "0.5" */
-const char *value_to_list(struct arena *a, const struct value *v, const struct value **members_out, uint32_t *count_out);
+const char *value_to_list(struct arena *a, const struct value *v, const struct value **members_out,
+			  uint32_t *count_out);
 bool value_is_true(const struct value *v); /* D18 */
 
 /* "12", " -3.7 " cut to -3; false: no number */
