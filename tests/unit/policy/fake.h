@@ -162,8 +162,9 @@ static inline void value_print(const struct value *v, struct buf *out)
 		fits = v->count > 0 ? buf_add(out, "]", 1) : buf_add(out, "[]", 2);
 		break;
 	case VALUE_HASH:
+		assert_true(buf_add(out, "{", 1));
 		for (uint32_t i = 0; (member = value_hash_nth(v->hash, i, &key)) != NULL; i++) {
-			assert_true(buf_printf(out, "%s%.*s=", i == 0 ? "{" : ",", SLICE_ARGS(key)));
+			assert_true(buf_printf(out, "%s%.*s=", i == 0 ? "" : ",", SLICE_ARGS(key)));
 			value_print(member, out);
 		}
 		fits = buf_add(out, "}", 1);

@@ -176,7 +176,7 @@ static void test_calls(void **state)
 		{ "type of a list", "type", 1, { EMPTY }, "stringlist" },
 		{ "D9 hash from nothing", "hash_get", 2, { NONE, STR("k") },
 		  "!argument 1 of hash_get: it is not a hash" },
-		{ "hash_create", "hash_create", 0, { NONE }, "}" },
+		{ "hash_create", "hash_create", 0, { NONE }, "{}" },
 
 		{ "vctx_conn_get", "vctx_conn_get", 1, { STR("k") }, "conn" },
 		{ "vctx_conn_get, absent", "vctx_conn_get", 1, { STR("absent") }, "" },

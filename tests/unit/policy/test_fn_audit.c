@@ -149,6 +149,38 @@ static void test_refusals(void **state)
 	fake_end(&fake);
 }
 
+/* A site that wants an IPv6 host to be its /64: written, or defaulted; a peer of IPv4 stays itself. */
+static void test_d45_map_of_32(void **state)
+{
+	static const struct policy_mask_map map[] = { { 32, 64 } };
+	static const struct value slash_32 = STR("/32");
+	static const struct {
+		const char *peer;
+		unsigned argc;
+		const char *want_asked;
+	} cases[] = {
+		{ "2001:db8::7", 1, "SMTP 2001:db8::/64\n" },
+		{ "2001:db8::7", 0, "SMTP 2001:db8::/64\n" },
+		{ "192.0.2.7", 1, "SMTP 192.0.2.7/32\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct fake fake = { 0 };
+
+		fake.conf.has_inbound_audit = true;
+		fake.conf.mask_map = map;
+		fake.conf.mask_map_count = COUNT(map);
+		fake.facts.peer = addr_of(cases[i].peer);
+		fake_begin(&fake);
+		assert_int_equal(fake_call(&fake, FN_LUA, "msys.audit.inbound_session_count", &slash_32,
+					   cases[i].argc),
+				 FN_OK);
+		expect_text(cases[i].peer, &fake.asked, cases[i].want_asked);
+		fake_end(&fake);
+	}
+}
+
 /* The result knows the read that made it; the ring of reads keeps the latest. */
 static void test_origin(void **state)
 {
@@ -179,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_cidr_arguments),
 		cmocka_unit_test(test_which_count),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_d45_map_of_32),
 		cmocka_unit_test(test_origin),
 	};
 
