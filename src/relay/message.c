@@ -179,7 +179,7 @@ static void piece_written(struct job *job)
 
 enum message_state message_add(struct message *m, struct slice part)
 {
-	CHECK(m->state != MESSAGE_BUSY && !m->finishing);
+	CHECK(!m->finishing);
 	if (m->state == MESSAGE_BROKEN)
 		return m->state;
 	if (!buf_add_slice(&m->tail, part))
@@ -192,9 +192,8 @@ enum message_state message_add(struct message *m, struct slice part)
 
 enum message_state message_finish(struct message *m)
 {
-	CHECK(m->state != MESSAGE_BUSY);
 	m->finishing = true;
-	if (m->state == MESSAGE_READY)
+	if (m->state != MESSAGE_BROKEN)
 		m->state = proceed(m);
 	return m->state;
 }

@@ -20,7 +20,7 @@ struct message;
 
 enum message_state {
 	MESSAGE_READY,	/* go on */
-	MESSAGE_BUSY,	/* the part was taken, but add or finish no more before ready() */
+	MESSAGE_BUSY,	/* it was taken, but read no more from the client before ready() */
 	MESSAGE_BROKEN, /* it can't be kept: the disk is full, or there is none */
 };
 

@@ -19,11 +19,11 @@
 #include "base/mem.h"
 #include "net/stream.h"
 #include "relay/dial.h"
+#include "relay/feed.h"
 #include "relay/kind.h"
-#include "smtp/data.h"
 
-/* LINE_MAX_IN: longer than RFC 5321 allows, as a 2xx to the dot must not fail on its length. */
-enum { PIECE = 64 << 10, LINE_MAX_IN = REPLY_TEXT_MAX };
+/* Longer than RFC 5321 allows: a 2xx to the dot must not fail on its length. */
+enum { LINE_MAX_IN = REPLY_TEXT_MAX };
 
 enum await {
 	AWAIT_NOTHING, /* the caller's turn */
@@ -44,17 +44,6 @@ enum feature {
 	FEATURE_SIZE = 1,
 	FEATURE_8BITMIME = 2,
 	FEATURE_SMTPUTF8 = 4,
-};
-
-/* A part of a message on its way from the temporary file. Owned by the job while that is out. */
-struct piece {
-	struct job job;
-	struct smtp *to; /* NULL: nobody wants it any more */
-	struct message *message;
-	bool out;
-	uint64_t at;
-	ssize_t len;
-	char bytes[PIECE];
 };
 
 struct smtp {
@@ -78,10 +67,7 @@ struct smtp {
 	char *from;
 	bool from_is_utf8;
 	struct mail_params params;
-	struct message *message;
-	struct data_writer writer;
-	uint64_t sent;
-	struct piece *piece;
+	struct feed feed;
 };
 
 static void greeting_heard(struct smtp *s);
@@ -134,17 +120,6 @@ static void await(struct smtp *s, enum await what)
 	timer_set(&s->timer, ms);
 }
 
-static void drop_message(struct smtp *s)
-{
-	message_unref(s->message);
-	s->message = NULL;
-	if (s->piece != NULL && s->piece->out)
-		s->piece->to = NULL; /* its job frees it */
-	else
-		free(s->piece);
-	s->piece = NULL;
-}
-
 static void hang_up(struct smtp *s)
 {
 	if (s->in_use)
@@ -153,7 +128,7 @@ static void hang_up(struct smtp *s)
 	s->spoilt = NULL;
 	s->features = 0;
 	reply_reader_free(&s->reader);
-	drop_message(s);
+	feed_stop(&s->feed);
 }
 
 /* The answer is in base.reply. The last thing to do: the caller may free the relay. */
@@ -367,17 +342,32 @@ static void rcpt_heard(struct smtp *s)
 		pass_on(s);
 }
 
-static void send_content(struct smtp *s);
+/* As much as the socket takes now; also from the loop, when the disk has more of it. */
+static void send_content(void *arg)
+{
+	struct smtp *s = arg;
+
+	switch (feed_go(&s->feed)) {
+	case FEED_WAIT:
+		await(s, AWAIT_CONTENT);
+		break;
+	case FEED_ENDED:
+		await(s, AWAIT_DOT);
+		break;
+	case FEED_FAILED:
+		lost(s, "the message cannot be read back");
+		break;
+	}
+}
 
 static void data_heard(struct smtp *s)
 {
 	if (class_heard(s) == 2 || (class_heard(s) == 3 && s->spoilt != NULL)) {
 		unfit(s);
 	} else if (class_heard(s) == 3) {
-		await(s, AWAIT_CONTENT);
 		send_content(s);
 	} else {
-		drop_message(s);
+		feed_stop(&s->feed);
 		pass_on(s);
 	}
 }
@@ -411,80 +401,6 @@ static void rset_heard(struct smtp *s)
 	}
 	s->in_mail = false;
 	pass_on(s);
-}
-
-/* The next part; with the last one goes the dot, so that no small segment waits for an ACK. */
-static void send_part(struct smtp *s, struct slice part)
-{
-	struct buf *out = stream_out(&s->stream);
-
-	CHECK(data_write(&s->writer, part, out));
-	s->sent += part.len;
-	if (s->sent == message_size(s->message)) {
-		CHECK(data_end(&s->writer, out));
-		drop_message(s);
-		await(s, AWAIT_DOT);
-	} else {
-		await(s, AWAIT_CONTENT);
-	}
-	stream_flush(&s->stream);
-}
-
-static void read_piece(struct job *job)
-{
-	struct piece *p = (struct piece *)job;
-
-	p->len = message_pread(p->message, p->bytes, sizeof p->bytes, p->at);
-}
-
-static void piece_read(struct job *job)
-{
-	struct piece *p = (struct piece *)job;
-	struct smtp *s = p->to;
-
-	p->out = false;
-	message_unref(p->message);
-	if (s == NULL) {
-		free(p);
-	} else if (p->len <= 0) {
-		lost(s, "the message cannot be read back");
-	} else {
-		send_part(s, (struct slice){ p->bytes, (size_t)p->len });
-		send_content(s);
-	}
-}
-
-static void fetch_piece(struct smtp *s)
-{
-	struct piece *p = s->piece;
-
-	if (p == NULL)
-		p = s->piece = mem_new(sizeof *p);
-	if (p->out)
-		return;
-	p->out = true;
-	p->to = s;
-	p->message = message_ref(s->message);
-	p->at = s->sent;
-	jobs_start(s->base.world->jobs, s->base.world->loop, &p->job, read_piece, piece_read);
-}
-
-/* As much as the socket takes; DRAINED, or the disk, calls again. */
-static void send_content(struct smtp *s)
-{
-	struct slice all;
-
-	while (s->await == AWAIT_CONTENT && stream_unsent(&s->stream) == 0) {
-		if (!message_in_memory(s->message, &all)) {
-			fetch_piece(s);
-			return;
-		}
-		all.at += s->sent;
-		all.len -= s->sent;
-		if (all.len > PIECE)
-			all.len = PIECE;
-		send_part(s, all);
-	}
 }
 
 /* At most one whole reply is taken; what comes behind it was not asked for. */
@@ -604,9 +520,7 @@ static enum relay_step smtp_message(struct relay *r, struct message *m)
 
 	if (!s->in_use)
 		return gone(s);
-	s->message = message_ref(m);
-	s->sent = 0;
-	data_writer_init(&s->writer);
+	feed_start(&s->feed, m);
 	say(s, AWAIT_DATA, "DATA");
 	return RELAY_WAIT;
 }
@@ -656,6 +570,7 @@ struct relay *relay_smtp_new(const struct relay_world *world)
 
 	s->base.kind = &kind;
 	timer_init(&s->timer, world->loop, too_late, s);
+	feed_init(&s->feed, world->loop, world->jobs, &s->stream, send_content, s);
 	reply_reader_init(&s->reader);
 	return &s->base;
 }

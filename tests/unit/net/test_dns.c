@@ -6,26 +6,10 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <arpa/nameser.h>
-#include <event2/event.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/buf.h"
+#include "net/name_server.h"
 #include "net/dns.h"
 
-/* Zone: the answers to a question, "TYPE VALUE" divided by ';'. */
-static const struct record {
-	const char *name;
-	int rcode; /* -1: never answers */
-	const char *answers;
-} zone[] = {
+static const struct record zone[] = {
 	{ "both.test", 0, "A 192.0.2.1;AAAA 2001:db8::1" },
 	{ "two.test", 0, "A 192.0.2.1;A 192.0.2.2" },
 	{ "many.test", 0, "A 192.0.2.1;A 192.0.2.2;A 192.0.2.3;A 192.0.2.4;A 192.0.2.5;A 192.0.2.6;A 192.0.2.7;"
@@ -39,112 +23,13 @@ static const struct record {
 	{ "null.test", 0, "MX 0 ." },
 	{ "crowd.test", 0, "MX 9 a;MX 9 b;MX 9 c;MX 9 d;MX 9 e;MX 9 f;MX 9 g;MX 9 h;MX 9 i;MX 9 j;MX 9 k;MX 9 l;"
 			   "MX 9 m;MX 9 n;MX 9 o;MX 9 p;MX 9 q;MX 9 r;MX 1 best" },
+	{ NULL, 0, NULL },
 };
-
-struct server {
-	struct event event;
-	int fd;
-	unsigned asked;
-};
-
-static void add(struct buf *b, const void *at, size_t len)
-{
-	assert_true(buf_add(b, at, len));
-}
-
-static void add16(struct buf *b, unsigned value)
-{
-	add(b, (uint8_t[]){ (uint8_t)(value >> 8), (uint8_t)value }, 2);
-}
-
-static void add_name(struct buf *b, struct slice name)
-{
-	while (name.len > 0) {
-		struct slice label = slice_cut(name, '.', &name);
-
-		if (label.len > 0) {
-			add(b, (uint8_t[]){ (uint8_t)label.len }, 1);
-			add(b, label.at, label.len);
-		}
-	}
-	add(b, "", 1);
-}
-
-static bool add_answer(struct buf *b, unsigned type, struct slice answer)
-{
-	struct slice value, kind = slice_cut(answer, ' ', &value);
-	char text[64];
-	uint8_t bytes[16];
-	struct buf data = { 0 };
-
-	snprintf(text, sizeof text, "%.*s", SLICE_ARGS(value));
-	if (type == ns_t_a && slice_equal(kind, SLICE("A"))) {
-		inet_pton(AF_INET, text, bytes);
-		add(&data, bytes, 4);
-	} else if (type == ns_t_aaaa && slice_equal(kind, SLICE("AAAA"))) {
-		inet_pton(AF_INET6, text, bytes);
-		add(&data, bytes, 16);
-	} else if (type == ns_t_mx && slice_equal(kind, SLICE("MX"))) {
-		struct slice host, pref = slice_cut(value, ' ', &host);
-
-		add16(&data, (unsigned)strtoul(pref.at, NULL, 10));
-		add_name(&data, host);
-	} else {
-		return false;
-	}
-	add16(b, 0xc00c); /* the name of the question */
-	add16(b, type);
-	add16(b, ns_c_in);
-	add(b, "\0\0\0\0", 4);
-	add16(b, (unsigned)data.len);
-	add(b, data.at, data.len);
-	buf_free(&data);
-	return true;
-}
-
-static void on_question(evutil_socket_t fd, short what, void *arg)
-{
-	struct server *server = arg;
-	struct sockaddr_storage from;
-	socklen_t from_len = sizeof from;
-	char q[512], name[256] = "";
-	ssize_t len = recvfrom(fd, q, sizeof q, 0, (struct sockaddr *)&from, &from_len);
-	size_t at = 12, name_len = 0;
-	const struct record *r = zone;
-	struct buf out = { 0 };
-	unsigned type, answers = 0;
-	int rcode = ns_r_nxdomain;
-	struct slice rest;
-
-	(void)what;
-	assert_true(len > 12);
-	server->asked++;
-	for (; q[at] != 0; at += (size_t)q[at] + 1)
-		name_len += (size_t)snprintf(name + name_len, sizeof name - name_len, "%s%.*s",
-					     name_len > 0 ? "." : "", q[at], q + at + 1);
-	type = (unsigned)(uint8_t)q[at + 1] << 8 | (uint8_t)q[at + 2];
-	at += 5;
-	while (r < zone + sizeof zone / sizeof zone[0] && strcasecmp(r->name, name) != 0)
-		r++;
-	if (r < zone + sizeof zone / sizeof zone[0])
-		rcode = r->rcode;
-	if (rcode < 0)
-		return;
-	add(&out, q, at);
-	for (rest = slice_of(rcode == 0 ? r->answers : ""); rest.len > 0;)
-		answers += add_answer(&out, type, slice_cut(rest, ';', &rest));
-	out.at[2] = (char)0x81; /* a response, recursion was desired */
-	out.at[3] = (char)(0x80 | rcode);
-	out.at[7] = (char)answers;
-	memset(out.at + 8, 0, 4);
-	sendto(fd, out.at, out.len, 0, (struct sockaddr *)&from, from_len);
-	buf_free(&out);
-}
 
 struct scene {
 	struct loop *loop;
 	struct dns *dns;
-	struct server server;
+	struct name_server server;
 	struct timer guard;
 	bool expired;
 
@@ -160,21 +45,10 @@ static void guard_expired(void *arg)
 
 static void scene_open(struct scene *s)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof at;
-	char servers[64];
-
 	memset(s, 0, sizeof *s);
 	s->loop = loop_new();
-	s->server.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(s->server.fd, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(getsockname(s->server.fd, (struct sockaddr *)&at, &len), 0);
-	event_assign(&s->server.event, loop_base(s->loop), s->server.fd, EV_READ | EV_PERSIST, on_question,
-		     &s->server);
-	event_priority_set(&s->server.event, 0);
-	event_add(&s->server.event, NULL);
-	snprintf(servers, sizeof servers, "127.0.0.1:%u", ntohs(at.sin_port));
-	s->dns = dns_new(s->loop, servers);
+	name_server_open(&s->server, s->loop, zone);
+	s->dns = dns_new(s->loop, s->server.where);
 	assert_non_null(s->dns);
 	timer_init(&s->guard, s->loop, guard_expired, s);
 	timer_set(&s->guard, 30000);
@@ -184,8 +58,7 @@ static void scene_close(struct scene *s)
 {
 	dns_free(s->dns);
 	timer_stop(&s->guard);
-	event_del(&s->server.event);
-	close(s->server.fd);
+	name_server_close(&s->server);
 	event_base_loop(loop_base(s->loop), EVLOOP_NONBLOCK);
 	loop_free(s->loop);
 }

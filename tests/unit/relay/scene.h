@@ -12,17 +12,8 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <event2/event.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/buf.h"
 #include "base/mem.h"
+#include "net/name_server.h"
 #include "net/stream.h"
 #include "relay/relay.h"
 
@@ -55,6 +46,7 @@ struct peer {
 struct scene {
 	struct loop *loop;
 	struct jobs *jobs;
+	struct name_server names;
 	struct dns *dns;
 	struct relay_world world;
 	struct hop hop;
@@ -182,6 +174,17 @@ static inline void peer_listen(struct peer *p, struct loop *loop)
 	event_add(&p->accepting, NULL);
 }
 
+/* Whatever "here" is in is found, the others lead nowhere: only 127.0.0.1 listens. */
+static const struct record scene_zone[] = {
+	{ "here.test", 0, "A 127.0.0.1" },
+	{ "away.test", 0, "A 127.0.0.4" },
+	{ "away-then-here.test", 0, "A 127.0.0.4;A 127.0.0.1" },
+	{ "mail.test", 0, "MX 20 here.test;MX 10 away.test;MX 5 absent.test;MX 1 fails.test" },
+	{ "null.test", 0, "MX 0 .;A 127.0.0.1" },
+	{ "fails.test", ns_r_servfail, "" },
+	{ NULL, 0, NULL },
+};
+
 static inline void scene_said(void *owner)
 {
 	((struct scene *)owner)->said++;
@@ -197,7 +200,8 @@ static inline void scene_open(struct scene *s, const struct deed *deeds)
 	memset(s, 0, sizeof *s);
 	s->loop = loop_new();
 	s->jobs = jobs_new(2);
-	s->dns = dns_new(s->loop, "127.0.0.1:9"); /* nobody answers there */
+	name_server_open(&s->names, s->loop, scene_zone);
+	s->dns = dns_new(s->loop, s->names.where);
 	s->world = (struct relay_world){ s->loop, s->dns, s->jobs, "edge.example" };
 	s->hop.kind = HOP_ADDR;
 	assert_null(addr_parse(SLICE("127.0.0.1"), &s->hop.addr));
@@ -248,6 +252,7 @@ static inline void scene_close(struct scene *s)
 	buf_free(&s->peer.content);
 	reply_free(&s->reply);
 	dns_free(s->dns);
+	name_server_close(&s->names);
 	jobs_free(s->jobs);
 	event_base_loop(loop_base(s->loop), EVLOOP_NONBLOCK);
 	loop_free(s->loop);
