@@ -139,11 +139,12 @@ static bool make_dir(const char *path, const char *below)
 	return made;
 }
 
+/* tmp/ comes last: where another delivery finds it, the rest is durable. */
 static bool make_maildir(const char *path)
 {
 	char *parent = mem_printf("%s/..", path);
-	bool made = make_dir(path, "") && make_dir(path, "/tmp") && make_dir(path, "/new") &&
-		    make_dir(path, "/cur") && sync_dir(path) && sync_dir(parent);
+	bool made = make_dir(path, "") && make_dir(path, "/new") && make_dir(path, "/cur") &&
+		    sync_dir(path) && sync_dir(parent) && make_dir(path, "/tmp");
 
 	free(parent);
 	return made;
@@ -194,7 +195,8 @@ static const char *deliver(const struct delivery *d, struct file *f)
 		failed = "write";
 	} else {
 		new = mem_printf("%s/%s,S=%llu", dir, d->name, (unsigned long long)f->size);
-		if (!rename_new(tmp, new))
+		if (!rename_new(tmp, new) &&
+		    !(errno == ENOENT && make_maildir(d->path) && rename_new(tmp, new)))
 			failed = "rename";
 		else if (!sync_dir(dir))
 			failed = "sync", left = new;

@@ -242,6 +242,31 @@ static void test_no_place(void **state)
 	}
 }
 
+/* T4: what is missing is made, also when it was there before. */
+static void test_made_again(void **state)
+{
+	const char *const missing[] = { "tmp", "new", "cur" };
+	struct message *m;
+	struct scene s;
+	char name[256], path[512], old[1024];
+
+	(void)state;
+	maildir_scene(&s);
+	m = scene_message(&s, SLICE("x\r\n"), 1000);
+	for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
+		assert_int_equal(deliver(&s, "a@b", m), 250);
+		assert_int_equal(folder("new", name), 1);
+		snprintf(old, sizeof old, "%s/new/%s", s.hop.name, name);
+		assert_int_equal(unlink(old), 0);
+		snprintf(path, sizeof path, "%s/%s", s.hop.name, missing[i]);
+		assert_int_equal(rmdir(path), 0);
+	}
+	assert_int_equal(deliver(&s, "a@b", m), 250);
+	assert_int_equal(folder("new", name), 1);
+	message_unref(m);
+	scene_close(&s);
+}
+
 /* The client hangs up while the disk works. */
 static void test_free_while_delivering(void **state)
 {
@@ -273,6 +298,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_disk, make_place, clear_place),
 		cmocka_unit_test_setup_teardown(test_file_too_big, make_place, clear_place),
 		cmocka_unit_test(test_no_place),
+		cmocka_unit_test_setup_teardown(test_made_again, make_place, clear_place),
 		cmocka_unit_test_setup_teardown(test_free_while_delivering, make_place, clear_place),
 	};
 
