@@ -61,11 +61,14 @@ static bool is_host(struct slice host)
 static const char *host_parse(struct slice host, struct hop *out)
 {
 	bool bracketed = host.len > 0 && host.at[0] == '[';
+	struct addr addr;
 
-	if (addr_parse(host, &out->addr) == NULL && !slice_equal_nocase(host, SLICE("localhost"))) {
+	/* localhost is a name here: it may have addresses of either family. */
+	if (addr_parse(host, &addr) == NULL && !slice_equal_nocase(host, SLICE("localhost"))) {
 		if (bracketed && memchr(host.at, ':', host.len) == NULL)
 			return "an IPv4 address in [..], expected ADDRESS:PORT";
 		out->kind = HOP_ADDR;
+		out->addr = addr;
 	} else if (!bracketed && is_host(host)) {
 		out->kind = HOP_HOST;
 	} else {
