@@ -113,6 +113,8 @@ struct number sieve_number(struct slice text)
 			n.whole = INT64_MAX;
 		}
 	}
+	if (n.is_whole)
+		n.real = (double)n.whole; /* the nearest one, which a sum of digits may miss */
 	if (i + 1 < text.len && text.at[i] == '.' && is_digit(text.at[i + 1])) {
 		n.is_whole = false;
 		for (i++; i < text.len && is_digit(text.at[i]) && scale < 1e18; i++) {

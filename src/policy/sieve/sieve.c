@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "net/jobs.h"
 #include "policy/sieve/vm.h"
 
 /* phase1 is the site's, phase2 the vendor's (1.11). */

@@ -367,6 +367,7 @@ enum vm_step sieve_vm_go(struct vm *vm)
 {
 	enum vm_step over;
 	const struct op *op;
+	const struct value *v;
 	bool good, waits;
 
 	while (vm->frame != NULL) {
@@ -430,7 +431,8 @@ enum vm_step sieve_vm_go(struct vm *vm)
 			good = do_match(vm, op);
 			break;
 		case OP_TRUTH:
-			came_to(vm, op, value_is_true(pop(vm, 1)), value_origin(&vm->frame->stack[vm->frame->top]));
+			v = pop(vm, 1);
+			came_to(vm, op, value_is_true(v), value_origin(v));
 			continue;
 		case OP_SET:
 			vm->truth = op->x;
