@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <luajit.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/check.h"
@@ -109,11 +110,10 @@ void lua_limits_charge(lua_State *L, uint64_t steps)
 
 void lua_limits_check_stack(lua_State *L)
 {
+	const struct lua_limits *l = lua_limits_of(L);
 	const char *here = __builtin_frame_address(0);
-	const char *base = lua_limits_of(L)->c_stack;
-	size_t deep = base > here ? (size_t)(base - here) : (size_t)(here - base);
 
-	if (deep > LUA_STACK_C_MAX)
+	if (l->on && llabs(l->c_stack - here) > LUA_STACK_C_MAX)
 		luaL_error(L, "stack overflow (calls nested in C functions)");
 }
 

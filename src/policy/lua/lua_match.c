@@ -95,7 +95,7 @@ static bool set_has(struct lua_match *m, const char *set, const char *last, int 
 	if (!spend(m, (size_t)(last - set)))
 		return false;
 	while (p < last) {
-		if (*p == '%' && p + 1 < last) {
+		if (*p == '%') { /* p[1] is there: at worst the "]" */
 			if (class_has((unsigned char)p[1], c))
 				return !negated;
 			p += 2;
