@@ -140,8 +140,9 @@ static bool say_action(void *arg, const struct ledger_entry *e)
 				       LOG_INT("value", e->has_cause ? (int64_t)e->cause.count : 0),
 				       LOG_INT("observe", e->observe),
 				       LOG_END },
-		 "%s %s %s: %s%s%s (%s:%u), %s%s", when, session, client, e->name, what,
-		 e->observe ? " (observed, not done)" : "", e->file, e->line, phase_name(e->phase), cause);
+		 "%s %s %s: %s%s%s \"%s\" (%s:%u), %s%s", when, session, client, e->name, what,
+		 e->observe ? " (observed, not done)" : "", e->counter, e->file, e->line,
+		 phase_name(e->phase), cause);
 	return --l->left > 0 && !l->view->full;
 }
 

@@ -27,7 +27,6 @@ struct entrance {
 	struct console *console;
 	struct console_door door;
 	struct listener *listener;
-	int fd; /* until there is a listener */
 };
 
 struct conn {
@@ -251,16 +250,30 @@ static void starved(void *owner, int error)
 	log_warn("the console accepts nobody for a moment: %s", strerror(error));
 }
 
+/* false: complaints tell, and what is open is the caller's to close. */
+static bool entrances_open(struct console *console, const struct console_door *doors, unsigned count,
+			   struct complaints *complaints)
+{
+	while (console->entrance_count < count) {
+		struct entrance *e = &console->entrances[console->entrance_count];
+		int fd = gate_open(&doors[console->entrance_count], complaints);
+
+		if (fd < 0)
+			return false;
+		e->console = console;
+		e->door = doors[console->entrance_count++];
+		e->listener = listener_new(console->loop, fd, accepted, starved, e);
+	}
+	return true;
+}
+
 static void entrances_close(struct console *console)
 {
-	for (; console->entrance_count > 0; console->entrance_count--) {
-		struct entrance *e = &console->entrances[console->entrance_count - 1];
+	while (console->entrance_count > 0) {
+		struct entrance *e = &console->entrances[--console->entrance_count];
 
 		unlink(e->door.where.path);
-		if (e->listener != NULL)
-			listener_free(e->listener);
-		else
-			close(e->fd);
+		listener_free(e->listener);
 	}
 }
 
@@ -278,31 +291,15 @@ struct console *console_start(const struct console_world *world, const struct co
 	struct console *console = mem_new(sizeof *console + count * sizeof console->entrances[0]);
 
 	console->world = *world;
-	for (; console->entrance_count < count; console->entrance_count++) {
-		struct entrance *e = &console->entrances[console->entrance_count];
-
-		e->door = doors[console->entrance_count];
-		e->fd = gate_open(&e->door, complaints);
-		if (e->fd < 0)
-			goto fail;
-		e->console = console;
-	}
 	console->loop = loop_new();
 	LIST_INIT(&console->conns);
-	for (unsigned i = 0; i < count; i++) {
-		struct entrance *e = &console->entrances[i];
-
-		e->listener = listener_new(console->loop, e->fd, accepted, starved, e);
+	if (entrances_open(console, doors, count, complaints)) {
+		if (pthread_create(&console->thread, NULL, console_main, console) == 0)
+			return console;
+		complain(complaints, (struct place){ 0 }, "there is no thread for the console");
 	}
-	if (pthread_create(&console->thread, NULL, console_main, console) == 0)
-		return console;
-	complain(complaints, (struct place){ 0 }, "there is no thread for the console");
 	entrances_close(console);
 	loop_free(console->loop);
-	free(console);
-	return NULL;
-fail:
-	entrances_close(console);
 	free(console);
 	return NULL;
 }

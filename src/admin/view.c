@@ -110,6 +110,9 @@ static void json_row(struct view *v, const struct log_field *fields)
 }
 
 static void text_row(struct view *v, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void text_row(struct view *v, const char *format, va_list args)
 {
 	char line[ROW_TEXT_MAX];
 	const char *from = line, *c;

@@ -5,6 +5,14 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+static bool has_control(const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)line[i] < 32 && line[i] != '\t') || line[i] == 127)
+			return true;
+	return false;
+}
+
 /* Copies one word over itself without its quotes. false: a quote was not closed. */
 static bool take_word(char **from, const char *end, struct slice *word_out)
 {
@@ -31,7 +39,10 @@ const char *words_split(char *line, size_t len, struct slice *words, unsigned mo
 	char *at = line;
 	const char *end = line + len;
 
-	for (*count_out = 0;; ++*count_out) {
+	*count_out = 0;
+	if (has_control(line, len))
+		return "a control character";
+	for (;; ++*count_out) {
 		while (at < end && is_blank(*at))
 			at++;
 		if (at == end)

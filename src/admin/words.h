@@ -2,7 +2,8 @@
  * words - a console line cut into its words.
  *
  * Blanks and tabs part words; "double quotes" keep them in one, and inside quotes a backslash
- * quotes the next character. The line is changed in place, and the words are slices of it.
+ * quotes the next character. Control characters are refused. The line is changed in place, and the
+ * words are slices of it.
  */
 #ifndef ADMIN_WORDS_H
 #define ADMIN_WORDS_H
