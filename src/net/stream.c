@@ -1,6 +1,8 @@
 /*
  * Edge-triggered: one epoll_ctl a connection, none for pausing and resuming. `readable` remembers
- * that the socket may hold more than was read; a short read clears it, the next edge sets it.
+ * that the socket may hold more than was read; a short read clears it, the next edge sets it. But
+ * libevent does not tell an edge of data from one of data and a reset behind it: after a short read
+ * we are unsure, until another read, or the next write, which comes anyway in most cases.
  *
  * Reading goes through one scratch buffer a thread. Who has unread bytes in it is its holder; when
  * another stream wants to read, the holder's bytes move to a buffer of its own. So a stream whose
@@ -20,8 +22,11 @@
 
 #include "base/check.h"
 
-/* Lines are read in small pieces, so that what a client pipelines stays in its socket. */
-enum { SCRATCH = 65536, LINE_READ = 4096 };
+enum {
+	SCRATCH = 65536,
+	LINE_READ = 4096,	 /* small, so that what a client pipelines stays in its socket */
+	DROPPED_A_TURN = 65536, /* of lines that nobody wants; then the others' turn comes */
+};
 
 static _Thread_local char scratch[SCRATCH];
 static _Thread_local struct stream *holder;
@@ -61,6 +66,7 @@ static void fill(struct stream *s, size_t want)
 	do
 		n = recv(s->fd, scratch + kept, want, 0);
 	while (n < 0 && errno == EINTR);
+	s->unsure = n > 0;
 	if (n <= 0) {
 		s->readable = false;
 		if (n == 0)
@@ -77,6 +83,12 @@ static void fill(struct stream *s, size_t want)
 	} else {
 		s->view = (struct slice){ scratch, kept + (size_t)n };
 	}
+}
+
+/* Looks again where no answer is on its way that would meet a reset. */
+static bool may_have_more(struct stream *s)
+{
+	return s->readable || (s->unsure && s->out.len == 0);
 }
 
 static bool is_over(const struct stream *s)
@@ -97,16 +109,21 @@ static bool has_bare_cr(struct slice line)
 	return line.len > 0 && memchr(line.at, '\r', line.len) != NULL;
 }
 
+/* The octets up to an LF are eaten. NOTHING: they were the rest of a line that was told of already. */
 static enum stream_got line_done(struct stream *s, size_t len, size_t max, struct slice *line_out)
 {
 	struct slice line = { s->view.at, len };
-	bool skipped = s->skipping;
+	bool whole = len >= 2 && line.at[len - 2] == '\r';
+	bool was_spoilt = s->spoilt, was_skipping = s->skipping;
 
 	stream_eat(s, len);
 	s->skipping = false;
-	if (skipped || len > max)
+	s->spoilt = !whole; /* a bare LF ends nothing: what follows, up to a CRLF, is no line */
+	if (was_spoilt)
+		return STREAM_NOTHING;
+	if (was_skipping || len > max)
 		return STREAM_LONG;
-	if (len < 2 || line.at[len - 2] != '\r')
+	if (!whole)
 		return STREAM_BARE;
 	line.len -= 2;
 	if (has_bare_cr(line))
@@ -117,7 +134,8 @@ static enum stream_got line_done(struct stream *s, size_t len, size_t max, struc
 
 enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out)
 {
-	size_t looked = 0;
+	size_t looked = 0, dropped = 0;
+	enum stream_got got;
 
 	CHECK(max <= SCRATCH - LINE_READ);
 	for (;;) {
@@ -125,23 +143,36 @@ enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out
 
 		if (s->view.len > looked)
 			lf = memchr(s->view.at + looked, '\n', s->view.len - looked);
-		if (lf != NULL)
-			return line_done(s, (size_t)(lf - s->view.at) + 1, max, line_out);
+		if (lf != NULL) {
+			size_t len = (size_t)(lf - s->view.at) + 1;
+
+			got = line_done(s, len, max, line_out);
+			if (got != STREAM_NOTHING)
+				return got;
+			dropped += len;
+			looked = 0;
+			continue;
+		}
 		looked = s->view.len;
 		if (looked > max) {
-			stream_eat(s, looked);
+			stream_eat(s, looked - 1); /* the last one may be the CR */
 			s->skipping = true;
-			looked = 0;
+			dropped += looked;
+			looked = 1;
 		}
-		if (!s->readable)
+		if (!may_have_more(s))
 			return is_over(s) ? STREAM_OVER : STREAM_NOTHING;
+		if (dropped > DROPPED_A_TURN) {
+			stream_again(s);
+			return STREAM_NOTHING;
+		}
 		fill(s, LINE_READ);
 	}
 }
 
 enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out)
 {
-	if (s->view.len == 0 && s->readable)
+	if (s->view.len == 0 && may_have_more(s))
 		fill(s, SCRATCH);
 	if (s->view.len == 0)
 		return is_over(s) ? STREAM_OVER : STREAM_NOTHING;
@@ -161,21 +192,22 @@ bool stream_has_input(struct stream *s)
 /*
  * A paused stream reads nothing, so an edge says only that something came or went. One poll tells
  * which: a reset ends it at once; a FIN ends it unless unread input is there, which is served when
- * the pause is over (T10).
+ * the pause is over (T10). A FIN that came before the pause does not end it.
  */
 static void heard_while_paused(struct stream *s)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLRDHUP };
 
-	s->readable = true;
-	if (poll(&p, 1, 0) < 1)
+	s->unsure = false;
+	if (poll(&p, 1, 0) == 0)
 		return;
+	s->readable = true;
 	if (p.revents & (POLLERR | POLLHUP)) {
 		broke(s, ECONNRESET);
 		s->hear(s->owner, STREAM_BROKEN);
 		return;
 	}
-	if (p.revents & POLLRDHUP) {
+	if ((p.revents & POLLRDHUP) && !s->fin) {
 		s->fin = true;
 		if (!stream_has_input(s))
 			s->hear(s->owner, STREAM_ENDED);
@@ -225,8 +257,6 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		s->hear(s->owner, STREAM_BROKEN);
 		return;
 	}
-	if (what & EV_CLOSED)
-		s->fin = true; /* its edge comes once: read on to the end although a read is short */
 	if ((what & EV_WRITE) && s->out.len > 0) {
 		send_some(s);
 		if (s->error != 0) {
@@ -245,6 +275,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 			heard_while_paused(s);
 			return;
 		}
+		if (what & EV_CLOSED)
+			s->fin = true; /* its edge comes once: read on to the end although a read is short */
 		s->readable = true;
 		s->hear(s->owner, STREAM_INPUT);
 	}
@@ -346,6 +378,8 @@ void stream_again(struct stream *s)
 void stream_pause(struct stream *s)
 {
 	s->paused = true;
+	if (s->unsure)
+		nudge(s, EV_READ);
 }
 
 void stream_resume(struct stream *s)

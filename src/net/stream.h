@@ -47,10 +47,12 @@ struct stream {
 	int error;		/* errno of what broke it */
 	bool connecting : 1;
 	bool readable : 1;	/* the socket may have more */
+	bool unsure : 1;	/* it has no more, but a reset may be behind what was read */
 	bool paused : 1;
 	bool fin : 1;		/* the peer has sent FIN */
 	bool drained_wanted : 1;
 	bool skipping : 1;	/* inside a line that is too long */
+	bool spoilt : 1;	/* behind a bare LF, before the CRLF */
 };
 
 /* Takes fd, non-blocking. First news: INPUT, when there is any. */
@@ -68,7 +70,7 @@ const char *stream_error(const struct stream *s);
 enum stream_got {
 	STREAM_NOTHING,	     /* no whole line (or no byte) now; INPUT comes when there is more */
 	STREAM_GOT,
-	STREAM_BARE,	     /* a line with a bare CR or LF in it; it has been eaten */
+	STREAM_BARE,	     /* a line with a bare CR or LF in it: told once, eaten up to its CRLF */
 	STREAM_LONG,	     /* a line longer than max; it has been eaten whole */
 	STREAM_OVER,	     /* the peer has sent FIN, or the stream is broken: no more will come */
 };

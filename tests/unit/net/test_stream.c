@@ -161,7 +161,8 @@ static const struct {
 	{ "empty", "\r\n", "[]" },
 	{ "two", "a\r\nb\r\n", "[a][b]" },
 	{ "partial waits", "a\r\nb", "[a]" },
-	{ "bare LF", "a\nb\r\n", "<bare>[b]" },
+	{ "bare LF ends no line", "a\nb\r\nc\r\n", "<bare>[c]" },
+	{ "bare LFs are told once", "a\nb\nc", "<bare>" },
 	{ "bare CR inside", "a\rb\r\n", "<bare>" },
 	{ "CR CR LF", "a\r\r\n", "<bare>" },
 	{ "LF alone", "\n", "<bare>" },
@@ -288,6 +289,38 @@ static void T10_paused_reset_breaks_at_once(void **state)
 	stream_pause(&p.stream);
 	put(&p, "QUIT\r\n"); /* even with unread input */
 	leave_by_reset(&p);
+	turn(&p);
+	assert_non_null(strchr(p.heard, 'B'));
+	pair_close(&p);
+}
+
+/* One edge for both: nothing tells of the reset a second time. */
+static void a_reset_behind_the_last_octets_breaks(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_tcp(&p);
+	put(&p, "half a li");
+	leave_by_reset(&p);
+	turn(&p);
+	assert_string_equal(p.lines, "<over>");
+	pair_close(&p);
+}
+
+static void T10_a_reset_behind_the_last_line_breaks_a_pause(void **state)
+{
+	struct pair p;
+	struct slice line;
+
+	(void)state;
+	pair_tcp(&p);
+	p.pull = false;
+	put(&p, "NOOP\r\n");
+	leave_by_reset(&p);
+	turn(&p);
+	assert_int_equal(stream_line(&p.stream, LINE_MAX_HERE, &line), STREAM_GOT);
+	stream_pause(&p.stream);
 	turn(&p);
 	assert_non_null(strchr(p.heard, 'B'));
 	pair_close(&p);
@@ -422,6 +455,8 @@ int main(void)
 		cmocka_unit_test(T10_paused_fin_without_input_ends),
 		cmocka_unit_test(T10_paused_fin_with_unread_input_is_served),
 		cmocka_unit_test(T10_paused_reset_breaks_at_once),
+		cmocka_unit_test(a_reset_behind_the_last_octets_breaks),
+		cmocka_unit_test(T10_a_reset_behind_the_last_line_breaks_a_pause),
 		cmocka_unit_test(paused_input_waits),
 		cmocka_unit_test(kept_input_comes_again_after_a_pause),
 		cmocka_unit_test(what_cannot_leave_is_drained_later),
