@@ -37,29 +37,36 @@ PATIENCE = 20  # seconds, for what takes a moment on a machine that is busy with
 BAD_WORDS = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|CHECK ")
 PORTS = range(20000, 30000)  # below the kernel's own choice
 
-_reserved = []
-
-
-def free_port():
-    """A port of this process, on 127.0.0.1 and on ::1. The daemon's listeners share ports
+class FreePort:
+    """A port for one daemon, on 127.0.0.1 and on ::1. The daemon's listeners share ports
     (SO_REUSEPORT), so that two daemons of two test processes would not notice each other: a name
     that only one process can have stands for the port."""
-    start = os.getpid() * 37 % len(PORTS)
-    for i in range(len(PORTS)):
-        port = PORTS[(start + len(_reserved) + i) % len(PORTS)]
-        name = socket.socket(socket.AF_UNIX)
+
+    tried = 0
+
+    def __init__(self):
+        for _ in PORTS:
+            FreePort.tried += 1
+            self.port = PORTS[(os.getpid() * 37 + FreePort.tried) % len(PORTS)]
+            if self._take():
+                return
+        raise AssertionError("no free port")
+
+    def _take(self):
+        self.name = socket.socket(socket.AF_UNIX)
         try:
-            name.bind("\0tidewaiter-e2e-port-%d" % port)
+            self.name.bind("\0tidewaiter-e2e-port-%d" % self.port)
             for family, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
                 with socket.socket(family) as probe:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind((host, port))
+                    probe.bind((host, self.port))
         except OSError:
-            name.close()
-            continue
-        _reserved.append(name)
-        return port
-    raise AssertionError("no free port")
+            self.give()
+            return False
+        return True
+
+    def give(self):
+        self.name.close()
 
 
 def wait_until(true, what, timeout=PATIENCE):
@@ -86,7 +93,8 @@ class Daemon:
                  sieve=None, lua=None, audit="", files=None, descriptors=None, before=(), env=None,
                  workers=2, start=True):
         self.dir = tempfile.mkdtemp(prefix="tidewaiter-e2e-")
-        self.port = free_port()
+        self.free_port = FreePort()
+        self.port = self.free_port.port
         self.conf = os.path.join(self.dir, "tidewaiter.conf")
         self.control = os.path.join(self.dir, "control.sock")
         self.maildir = os.path.join(self.dir, "mail")
@@ -203,6 +211,7 @@ class Daemon:
         finally:
             self.process.stderr.close()
             self.process = None
+            self.free_port.give()
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def reload(self):
