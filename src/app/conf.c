@@ -40,7 +40,8 @@ static void unexpected(struct parser *p, const char *expected)
 	if (t->kind == TOKEN_END)
 		complain(p->complaints, t->at, "the file ends here, expected %s", expected);
 	else if (at_text(p))
-		complain(p->complaints, t->at, "unexpected \"%.40s\", expected %s", t->text, expected);
+		complain(p->complaints, t->at, "unexpected \"%.40s\", expected %s", t->text,
+			 expected);
 	else
 		complain(p->complaints, t->at, "unexpected '%c', expected %s", t->kind, expected);
 }
@@ -67,7 +68,8 @@ static void skip_body(struct parser *p)
 static void scope_body(struct parser *p, struct conf_scope *scope)
 {
 	if (p->depth == CONF_SCOPES_MAX) {
-		complain(p->complaints, scope->at, "a scope in %d others, expected fewer", CONF_SCOPES_MAX);
+		complain(p->complaints, scope->at, "a scope in %d others, expected fewer",
+			 CONF_SCOPES_MAX);
 		skip_body(p);
 	} else {
 		p->depth++;
@@ -81,7 +83,8 @@ static void scope_body(struct parser *p, struct conf_scope *scope)
 	}
 	if (!p->conf->broken)
 		complain(p->complaints, scope->at,
-			 "scope %s is not closed, expected '}' before the end of the file", scope->name);
+			 "scope %s is not closed, expected '}' before the end of the file",
+			 scope->name);
 	p->conf->broken = true;
 }
 
@@ -127,22 +130,25 @@ static bool has_stray_comma(const struct token *t)
 }
 
 /* The item at hand; NULL when it is not one, and has been complained about. */
-static struct conf_value *item(struct parser *p, const struct conf_value *list, const char *expected)
+static struct conf_value *item(struct parser *p, const struct conf_value *list,
+			       const char *expected)
 {
 	char close[96];
 
 	if (!at_text(p)) {
-		snprintf(close, sizeof close, "%s to close what opens at line %u column %u", expected,
-			 list->at.line, list->at.col);
+		snprintf(close, sizeof close, "%s to close what opens at line %u column %u",
+			 expected, list->at.line, list->at.col);
 		unexpected(p, close);
 		return NULL;
 	}
 	if (has_stray_comma(&p->token)) {
-		complain(p->complaints, p->token.at, "',' in a list, expected blanks between items");
+		complain(p->complaints, p->token.at,
+			 "',' in a list, expected blanks between items");
 		return NULL;
 	}
 	if (list->count == CONF_ITEMS_MAX) {
-		complain(p->complaints, p->token.at, "a list of more than %d items", CONF_ITEMS_MAX);
+		complain(p->complaints, p->token.at, "a list of more than %d items",
+			 CONF_ITEMS_MAX);
 		return NULL;
 	}
 	return conf_take(p->conf, sizeof *list);
@@ -261,8 +267,10 @@ static void parse_file(struct conf *conf, struct complaints *complaints, struct 
 	struct parser p = { conf, complaints, .file = file, .depth = depth };
 	struct slice text;
 
-	if (!conf_file_read(conf, file, complaints, &text))
+	if (!conf_file_read(conf, file, complaints, &text)) {
+		conf->broken |= file->includer == NULL;
 		return;
+	}
 	lexer_init(&p.lexer, conf, complaints, file->name, text);
 	next(&p);
 	statements(&p, into, false);
@@ -297,7 +305,8 @@ static void statement(struct parser *p, struct conf_scope *into)
 		unexpected(p, "the name of an option or of a scope");
 		p->token = after;
 		recover(p);
-	} else if (strcasecmp(name.text, "include") == 0 || strcasecmp(name.text, "readonly_include") == 0) {
+	} else if (strcasecmp(name.text, "include") == 0 ||
+		   strcasecmp(name.text, "readonly_include") == 0) {
 		include(p, into);
 	} else if (p->token.kind == '=') {
 		option(p, into, &name);
@@ -329,7 +338,8 @@ static void statements(struct parser *p, struct conf_scope *into, bool nested)
 		if (nested)
 			return;
 		if (!p->conf->broken)
-			complain(p->complaints, p->token.at, "'}' closes nothing, expected a statement");
+			complain(p->complaints, p->token.at,
+				 "'}' closes nothing, expected a statement");
 		p->conf->broken = true;
 		next(p);
 	}

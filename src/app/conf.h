@@ -61,7 +61,7 @@ struct conf_file;
 struct conf {
 	struct arena arena;
 	struct conf_scope top;
-	bool broken; /* where scopes end is not certain, so what stands in them is not either */
+	bool broken; /* nothing read, or not sure where scopes end: the rest would be guesses */
 	struct conf_file *files;
 	unsigned file_count;
 	size_t bytes; /* of all files */

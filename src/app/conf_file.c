@@ -56,8 +56,9 @@ static int by_octets(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static struct conf_file *list_directory(struct conf *conf, struct conf_file *includer, struct place at,
-					const char *path, struct complaints *complaints)
+static struct conf_file *list_directory(struct conf *conf, struct conf_file *includer,
+					struct place at, const char *path,
+					struct complaints *complaints)
 {
 	struct conf_file *first = NULL, **tail = &first;
 	struct dirent **entries;
@@ -94,7 +95,8 @@ struct conf_file *conf_file_list(struct conf *conf, struct conf_file *includer, 
 }
 
 /* NULL, or why the file must not be read here. */
-static const char *is_refused(const struct conf *conf, struct conf_file *file, const struct stat *st)
+static const char *is_refused(const struct conf *conf, struct conf_file *file,
+			      const struct stat *st)
 {
 	unsigned depth = 0;
 
@@ -136,7 +138,8 @@ bool conf_file_read(struct conf *conf, struct conf_file *file, struct complaints
 	struct stat st;
 	const char *refused = NULL;
 	int fd = open(file->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool fine = fd >= 0 && fstat(fd, &st) == 0 && (refused = is_refused(conf, file, &st)) == NULL &&
+	bool fine = fd >= 0 && fstat(fd, &st) == 0 &&
+		    (refused = is_refused(conf, file, &st)) == NULL &&
 		    read_all(fd, (size_t)st.st_size, text_out);
 
 	if (!fine)

@@ -53,7 +53,7 @@ static void skip_comment(struct lexer *x)
 {
 	struct place opened = here(x);
 
-	for (x->at += 2; x->at < x->end; ) {
+	for (x->at += 2; x->at < x->end;) {
 		if (peek(x, 0) == '*' && peek(x, 1) == '/') {
 			x->at += 2;
 			return;
@@ -63,7 +63,8 @@ static void skip_comment(struct lexer *x)
 		else
 			x->at++;
 	}
-	complain(x->complaints, opened, "comment is not closed, expected '*/' before the end of the file");
+	complain(x->complaints, opened,
+		 "comment is not closed, expected '*/' before the end of the file");
 	x->conf->broken = true;
 }
 
@@ -93,7 +94,8 @@ static struct token word(struct lexer *x, struct token t)
 		x->at++;
 	len = (size_t)(x->at - start);
 	if (len > CONF_TEXT_MAX) {
-		complain(x->complaints, t.at, "a word of %zu octets, expected at most %d", len, CONF_TEXT_MAX);
+		complain(x->complaints, t.at, "a word of %zu octets, expected at most %d", len,
+			 CONF_TEXT_MAX);
 		return t;
 	}
 	t.kind = TOKEN_WORD;
@@ -108,7 +110,8 @@ static bool unescape(struct lexer *x, char *out, const char *end)
 		unsigned char c = (unsigned char)*x->at;
 
 		if ((c < ' ' && c != '\t') || c == 0x7f) {
-			complain(x->complaints, here(x), "octet 0x%02x in a string, expected text", c);
+			complain(x->complaints, here(x), "octet 0x%02x in a string, expected text",
+				 c);
 			return false;
 		}
 		if (c == '\\') {
@@ -134,9 +137,11 @@ static struct token string(struct lexer *x, struct token t)
 	while (end < x->end && *end != '"' && *end != '\n')
 		end += *end == '\\' && end + 1 < x->end && end[1] != '\n' ? 2 : 1;
 	if (end == x->end || *end != '"') {
-		complain(x->complaints, t.at, "string is not closed, expected '\"' before the end of the line");
-		x->conf->broken = true;
-		x->at = end;
+		complain(x->complaints, t.at,
+			 "string is not closed, expected '\"' before the end of the line");
+		for (; x->at < end;
+		     x->at++) /* it may have swallowed where a scope begins or ends */
+			x->conf->broken |= *x->at == '{' || *x->at == '}';
 		return t;
 	}
 	len = (size_t)(end - x->at);
@@ -161,16 +166,19 @@ static struct token bad(struct lexer *x, struct token t)
 {
 	unsigned char c = (unsigned char)*x->at++;
 	const char *line_end = memchr(x->at, '\n', (size_t)(x->end - x->at));
-	const char *close = c != '\'' ? NULL
-				      : memchr(x->at, c, (size_t)((line_end ? line_end : x->end) - x->at));
+	const char *close =
+		c != '\'' ? NULL
+			  : memchr(x->at, c, (size_t)((line_end ? line_end : x->end) - x->at));
 
 	if (c == '/' || c == '\'')
-		complain(x->complaints, t.at, "%c outside of a string, expected the value in double quotes", c);
+		complain(x->complaints, t.at,
+			 "%c outside of a string, expected the value in double quotes", c);
 	else
 		complain(x->complaints, t.at, "octet 0x%02x, expected text", c);
 	if (close != NULL)
 		x->at = close + 1;
-	while (x->at < x->end && !is_blank((unsigned char)*x->at) && !is_mark((unsigned char)*x->at))
+	while (x->at < x->end && !is_blank((unsigned char)*x->at) &&
+	       !is_mark((unsigned char)*x->at))
 		x->at++;
 	return t;
 }

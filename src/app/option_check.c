@@ -34,7 +34,9 @@ static const char *places(unsigned scopes, char out[256])
 			continue;
 		scopes &= ~(1u << i);
 		len += (size_t)snprintf(out + len, 256 - len, "%s%s%s",
-					len == 0 ? "" : scopes == 0 ? " or " : ", ",
+					len == 0      ? ""
+					: scopes == 0 ? " or "
+						      : ", ",
 					i == SCOPE_TOP ? "at the " : "in ", scope_rows[i].name);
 	}
 	return out;
@@ -66,7 +68,8 @@ static void unknown_option(struct checking *k, const struct conf_option *o, unsi
 	}
 	for (unsigned i = 0; i < SCOPE_COUNT; i++) {
 		if (strcasecmp(scope_rows[i].name, o->name) == 0) {
-			complain(k->complaints, o->at, "%s is a scope, expected '{' instead of '='", o->name);
+			complain(k->complaints, o->at, "%s is a scope, expected '{' instead of '='",
+				 o->name);
 			return;
 		}
 	}
@@ -102,8 +105,8 @@ static void check_option(struct checking *k, const struct conf_scope *scope, str
 	if (seen[row - option_rows] != NULL) {
 		const struct place *first = &seen[row - option_rows]->at;
 
-		complain(k->complaints, o->at, "%s is set already at %s:%u:%u, expected it once", row->name,
-			 first->file, first->line, first->col);
+		complain(k->complaints, o->at, "%s is set already at %s:%u:%u, expected it once",
+			 row->name, first->file, first->line, first->col);
 		return;
 	}
 	seen[row - option_rows] = o;
@@ -139,21 +142,23 @@ static void unknown_scope(struct checking *k, const struct conf_scope *scope)
 		return;
 	}
 	if (option_row_named(scope->name) != NULL) {
-		complain(k->complaints, scope->at, "%s is an option, expected '=' and a value", scope->name);
+		complain(k->complaints, scope->at, "%s is an option, expected '=' and a value",
+			 scope->name);
 		return;
 	}
 	nearest_begin(&best, slice_of(scope->name));
 	for (unsigned i = SCOPE_TOP + 1; i < SCOPE_COUNT; i++)
 		nearest_try(&best, scope_rows[i].name);
 	if (best.name != NULL)
-		complain(k->complaints, scope->at, "unknown scope %.40s, expected perhaps %s", scope->name,
-			 best.name);
+		complain(k->complaints, scope->at, "unknown scope %.40s, expected perhaps %s",
+			 scope->name, best.name);
 	else
 		complain(k->complaints, scope->at, "unknown scope %.40s", scope->name);
 }
 
 /* The title as titles are compared. NULL: it is wrong, and *wrong_out says why. */
-static const char *title_key(struct checking *k, const struct conf_scope *scope, const char **wrong_out)
+static const char *title_key(struct checking *k, const struct conf_scope *scope,
+			     const char **wrong_out)
 {
 	char text[ENDPOINT_TEXT_MAX];
 	struct endpoint where;
@@ -176,8 +181,10 @@ static const char *title_key(struct checking *k, const struct conf_scope *scope,
 	case TITLE_ENDPOINT:
 		path = strchr(scope->title, '/') ? conf_path(k->conf, scope->title_at, scope->title)
 						 : scope->title;
-		*wrong_out = path ? endpoint_parse(slice_of(path), &where) : "expected an absolute path";
-		return *wrong_out ? NULL : conf_copy(k->conf, slice_of(endpoint_print(&where, text)));
+		*wrong_out =
+			path ? endpoint_parse(slice_of(path), &where) : "expected an absolute path";
+		return *wrong_out ? NULL
+				  : conf_copy(k->conf, slice_of(endpoint_print(&where, text)));
 	}
 	return NULL;
 }
@@ -188,18 +195,20 @@ static bool check_title(struct checking *k, struct conf_scope *scope)
 	const char *wrong = NULL;
 
 	if (row->title >= TITLE_NAME && scope->title == NULL) {
-		complain(k->complaints, scope->at, "%s without a title, expected %s \"..\" {", row->name,
-			 row->name);
+		complain(k->complaints, scope->at, "%s without a title, expected %s \"..\" {",
+			 row->name, row->name);
 		return false;
 	}
 	if (row->title == TITLE_NONE && scope->title != NULL) {
-		complain(k->complaints, scope->title_at, "%s with a title, expected %s {", row->name, row->name);
+		complain(k->complaints, scope->title_at, "%s with a title, expected %s {",
+			 row->name, row->name);
 		return false;
 	}
 	scope->key = title_key(k, scope, &wrong);
 	if (scope->key != NULL)
 		return true;
-	complain(k->complaints, scope->title_at, "%s is \"%.60s\", %s", row->name, scope->title, wrong);
+	complain(k->complaints, scope->title_at, "%s is \"%.60s\", %s", row->name, scope->title,
+		 wrong);
 	return false;
 }
 
@@ -226,8 +235,9 @@ static bool is_first(struct checking *k, struct sibling **siblings, const struct
 	}
 	free(key);
 	first = s->scope;
-	complain(k->complaints, scope->at, "%s%s%s%s is there already at %s:%u:%u, expected it once",
-		 scope->row->name, scope->title ? " \"" : "", scope->title ? scope->title : "",
+	complain(k->complaints, scope->at,
+		 "%s%s%s%s is there already at %s:%u:%u, expected it once", scope->row->name,
+		 scope->title ? " \"" : "", scope->title ? scope->title : "",
 		 scope->title ? "\"" : "", first->at.file, first->at.line, first->at.col);
 	return false;
 }

@@ -23,13 +23,17 @@ static const char dir_gone[] = "expected an absolute path: the directory of this
 
 static const char *read_bool(struct reading *r)
 {
-	static const char *const words[] = { "off", "on", "false", "true", "disabled", "enabled", "0", "1" };
+	static const char *const words[][2] = {
+		{ "off", "on" },
+		{ "false", "true" },
+		{ "disabled", "enabled" },
+		{ "0", "1" },
+	};
 
 	for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
-		if (strcasecmp(r->from->text, words[i]) == 0) {
-			r->out->truth = i % 2 == 1;
+		r->out->truth = strcasecmp(r->from->text, words[i][1]) == 0;
+		if (r->out->truth || strcasecmp(r->from->text, words[i][0]) == 0)
 			return NULL;
-		}
 	}
 	return "expected on or off, true or false, enabled or disabled, 1 or 0";
 }
@@ -65,7 +69,8 @@ static const char *in_range(struct reading *r, uint64_t n, uint64_t unit, const 
 			 (uintmax_t)(r->row->least / unit), unit_name);
 	else
 		snprintf(r->expected, sizeof r->expected, "expected %ju to %ju%s",
-			 (uintmax_t)(r->row->least / unit), (uintmax_t)(r->row->most / unit), unit_name);
+			 (uintmax_t)(r->row->least / unit), (uintmax_t)(r->row->most / unit),
+			 unit_name);
 	return r->expected;
 }
 
@@ -116,7 +121,10 @@ static const char *read_size(struct reading *r)
 static const char *read_seconds(struct reading *r)
 {
 	static const char expected[] = "expected seconds, or a number with s, m, h or d";
-	static const struct { char letter; unsigned seconds; } units[] = {
+	static const struct {
+		char letter;
+		unsigned seconds;
+	} units[] = {
 		{ '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
 	};
 	const char *text = r->from->text, *wrong;
@@ -255,7 +263,8 @@ static const char *read_hop(struct reading *r, const struct conf_value *item)
 	if (wrong != NULL)
 		return wrong;
 	if (r->out->hops == NULL)
-		r->out->hops = mem_array(r->from->kind == CONF_LIST ? r->from->count : 1, sizeof hop);
+		r->out->hops =
+			mem_array(r->from->kind == CONF_LIST ? r->from->count : 1, sizeof hop);
 	r->out->hops[r->out->count++] = hop;
 	if (hop.kind != HOP_MAILDIR)
 		return NULL;
@@ -295,8 +304,8 @@ static const char *read_monitor(struct reading *r, const struct conf_value *item
 {
 	uint64_t seconds, windows;
 
-	if (read_two(item->text, ',', &seconds, &windows) != NULL || seconds < 1 || seconds > 31622400 ||
-	    windows < 1 || windows > 10000)
+	if (read_two(item->text, ',', &seconds, &windows) != NULL || seconds < 1 ||
+	    seconds > 31622400 || windows < 1 || windows > 10000)
 		return "expected \"SECONDS,WINDOWS\", of a year and of 10000 windows at most";
 	r->out->count++;
 	return NULL;
@@ -333,7 +342,9 @@ static const struct {
 
 static bool has_kind(const struct reading *r, struct complaints *complaints)
 {
-	static const struct { const char *is, *expected; } kinds[] = {
+	static const struct {
+		const char *is, *expected;
+	} kinds[] = {
 		[CONF_TEXT] = { "a single value", NULL },
 		[CONF_LIST] = { "a list", "( \"..\" \"..\" )" },
 		[CONF_DICT] = { "a dictionary", "[ key = \"..\" ]" },
@@ -344,7 +355,8 @@ static bool has_kind(const struct reading *r, struct complaints *complaints)
 		return true;
 	complain(complaints, r->from->at, "%s is %s, expected a %s%s%s", r->row->name,
 		 kinds[r->from->kind].is, option_type_name(r->row->type),
-		 kinds[want].expected ? ": " : "", kinds[want].expected ? kinds[want].expected : "");
+		 kinds[want].expected ? ": " : "",
+		 kinds[want].expected ? kinds[want].expected : "");
 	return false;
 }
 

@@ -18,50 +18,64 @@ struct dress {
 
 static const struct dress markdown = {
 	.before = "# Configuration\n\n<!-- Made from src/app/options.c by `make docs`. -->\n",
-	.section = "\n## ", .section_end = "\n\n", .paragraph = "\n",
-	.typed = "`", .typed_end = "`", .example = "\n```\n", .example_end = "```\n",
+	.section = "\n## ",
+	.section_end = "\n\n",
+	.paragraph = "\n",
+	.typed = "`",
+	.typed_end = "`",
+	.example = "\n```\n",
+	.example_end = "```\n",
 };
 
 static const struct dress manual = {
-	.before = ".\\\" Made from src/app/options.c by `make docs'.\n"
-		  ".Dd November 20, 2026\n.Dt TIDEWAITER.CONF 5\n.Os\n.Sh NAME\n.Nm tidewaiter.conf\n"
-		  ".Nd configuration of tidewaiter\n",
-	.section = ".Sh ", .section_end = "\n", .paragraph = ".Pp\n",
-	.typed = "\\fB", .typed_end = "\\fR", .example = ".Bd -literal -offset indent\n",
+	.before =
+		".\\\" Made from src/app/options.c by `make docs'.\n"
+		".Dd November 20, 2026\n.Dt TIDEWAITER.CONF 5\n.Os\n.Sh NAME\n.Nm tidewaiter.conf\n"
+		".Nd configuration of tidewaiter\n",
+	.section = ".Sh ",
+	.section_end = "\n",
+	.paragraph = ".Pp\n",
+	.typed = "\\fB",
+	.typed_end = "\\fR",
+	.example = ".Bd -literal -offset indent\n",
 	.example_end = ".Ed\n",
 };
 
 /* The chapters before the tables. "## " begins a section, four blanks an example. */
 static const char *const chapters[] = {
 	"## Language",
-	"A file holds options, `NAME = VALUE`, and scopes, `NAME \"TITLE\" { .. }`, which hold options and "
-	"scopes in turn. Names are case-insensitive, titles are not. `#` begins a comment up to the end of "
-	"the line; `/*` and `*/` enclose one.",
-	"A value is a word or a string in double quotes; with blanks or any of `# / \" ' = { } [ ] ( )` in "
-	"it, it must be a string. In a string `\\\"` and `\\\\` are the only escapes. A list is "
-	"`( \"a\" \"b\" )`, a dictionary `[ key = \"value\" ]`.",
-	"`include \"PATH\"` reads a file at that place, or all files of a directory in lexical order, hidden "
-	"ones and sub-directories left out; `readonly_include` is the same. Relative paths, everywhere, start "
-	"at the directory of the file that names them.",
-	"Every mistake is reported in one run, each as `FILE:LINE:COL: what, and what was expected`. "
-	"`tidewaiter -t -c FILE` checks without running. On reload a file with a mistake changes nothing.",
+	"A file holds options, `NAME = VALUE`, and scopes, `NAME \"TITLE\" { .. }`, which hold "
+	"options and scopes in turn. Names are case-insensitive, titles are not. `#` begins a "
+	"comment up to the end of the line; `/*` and `*/` enclose one.",
+	"A value is a word or a string in double quotes; with blanks or any of `# / \" ' = { } [ "
+	"] ( )` in it, it must be a string. In a string `\\\"` and `\\\\` are the only escapes. "
+	"A list is `( \"a\" \"b\" )`, a dictionary `[ key = \"value\" ]`.",
+	"`include \"PATH\"` reads a file at that place, or all files of a directory in lexical "
+	"order, hidden ones and sub-directories left out; `readonly_include` is the same. "
+	"Relative paths, everywhere, start at the directory of the file that names them.",
+	"Every mistake is reported in one run, each as `FILE:LINE:COL: what, and what was "
+	"expected`. `tidewaiter -t -c FILE` checks without running. On reload a file with a "
+	"mistake changes nothing.",
 	"## Types",
-	"A boolean is `on` or `off`, `true` or `false`, `enabled` or `disabled`, `1` or `0`. A whole number has "
-	"no leading zero. A size may end in `K`, `M` or `G`. A time is in seconds, may have a fraction, and may "
-	"end in `s`, `m`, `h` or `d`. An address needs brackets when it is IPv6 and could be taken for something "
-	"else, that is in `Listen`, `Gateway` and `Routes`.",
-	"`Listen` takes `ADDRESS:PORT`, `*:PORT` (any IPv4 address), `[*]:PORT` (any IPv6 address) or the path of "
-	"a Unix socket.",
+	"A boolean is `on` or `off`, `true` or `false`, `enabled` or `disabled`, `1` or `0`. A "
+	"whole number has no leading zero. A size may end in `K`, `M` or `G`. A time is in "
+	"seconds, may have a fraction, and may end in `s`, `m`, `h` or `d`. An address needs "
+	"brackets when it is IPv6 and could be taken for something else, that is in `Listen`, "
+	"`Gateway` and `Routes`.",
+	"`Listen` takes `ADDRESS:PORT`, `*:PORT` (any IPv4 address), `[*]:PORT` (any IPv6 "
+	"address) or the path of a Unix socket.",
 	"A next hop is `host`, `host:port`, `a.b.c.d:port`, `[v6]:port`, `maildir:PATH`, or "
-	"`smtp://host?pref=10&port=25&type=mx`, where `type=mx` asks for the mail exchangers of the name.",
+	"`smtp://host?pref=10&port=25&type=mx`, where `type=mx` asks for the mail exchangers of "
+	"the name.",
 	"## Which setting holds",
-	"The same option may be set in several scopes. For a client, each option is looked up on its own: in the "
-	"`Peer` scopes of the `Listen` that hold the client's address, the longest block first; in those of the "
-	"`ESMTP_Listener`; in the `Listen`; in the `ESMTP_Listener`; at the top level; and then the default holds. "
-	"Lists and dictionaries are not merged.",
-	"Session caps are the exception: those of the `Listen`, of the `ESMTP_Listener`, and of the one `Peer` "
-	"found as above all hold at once. A `Peer` counts the sessions of its block, a `Listen` its own, the "
-	"`ESMTP_Listener` all.",
+	"The same option may be set in several scopes. For a client, each option is looked up on "
+	"its own: in the `Peer` scopes of the `Listen` that hold the client's address, the "
+	"longest block first; in those of the `ESMTP_Listener`; in the `Listen`; in the "
+	"`ESMTP_Listener`; at the top level; and then the default holds. Lists and dictionaries "
+	"are not merged.",
+	"Session caps are the exception: those of the `Listen`, of the `ESMTP_Listener`, and of "
+	"the one `Peer` found as above all hold at once. A `Peer` counts the sessions of its "
+	"block, a `Listen` its own, the `ESMTP_Listener` all.",
 	"    ESMTP_Listener {\n"
 	"      Listener_Sessions = 2000\n"
 	"      Peer \"10.20.0.0/16\" { Max_Recipients_Per_Message = 500 }\n"
@@ -91,7 +105,8 @@ static void print_text(const struct dress *dress, const char *text, FILE *out)
 	}
 }
 
-static void print_section(const struct dress *dress, const char *name, const char *around, FILE *out)
+static void print_section(const struct dress *dress, const char *name, const char *around,
+			  FILE *out)
 {
 	fputs(dress->section, out);
 	for (const char *at = name; *at; at++)
@@ -104,7 +119,8 @@ static bool is_section(const char *text)
 	return strncmp(text, "## ", 3) == 0;
 }
 
-static void print_chapter(const struct dress *dress, const char *text, bool begins_section, FILE *out)
+static void print_chapter(const struct dress *dress, const char *text, bool begins_section,
+			  FILE *out)
 {
 	if (is_section(text)) {
 		print_section(dress, text + 3, NULL, out);
@@ -150,7 +166,8 @@ static void print_type(const struct dress *dress, const struct option_row *row, 
 {
 	fputs(option_type_name(row->type), out);
 	for (unsigned i = 0; row->choices != NULL && row->choices[i] != NULL; i++)
-		fprintf(out, "%s%s%s%s", i == 0 ? ": " : " or ", dress->typed, row->choices[i], dress->typed_end);
+		fprintf(out, "%s%s%s%s", i == 0 ? ": " : " or ", dress->typed, row->choices[i],
+			dress->typed_end);
 	if (row->unit != NULL)
 		fprintf(out, " (%s)", row->unit);
 }
@@ -249,7 +266,8 @@ static void print_absent(const struct dress *dress, const struct absent_row *row
 	fputs(".\n", out);
 }
 
-static void print_reference(const struct dress *dress, void (*print_scope)(enum scope_kind, FILE *), FILE *out)
+static void print_reference(const struct dress *dress, void (*print_scope)(enum scope_kind, FILE *),
+			    FILE *out)
 {
 	fputs(dress->before, out);
 	for (unsigned i = 0; chapters[i] != NULL; i++)
@@ -277,13 +295,15 @@ static const struct {
 	bool comment; /* all of it */
 } samples[] = {
 	{ SCOPE_TOP, NULL, NULL, NULL, false },
-	{ SCOPE_ESMTP, "ESMTP_Listener {", "\tListen \"*:25\" {}\n\tListen \"[*]:25\" {}\n", "}", false },
-	{ SCOPE_CONTROL, "Control_Listener {", "\tListen \"/run/tidewaiter/control.sock\" {}\n", "}", false },
+	{ SCOPE_ESMTP, "ESMTP_Listener {", "\tListen \"*:25\" {}\n\tListen \"[*]:25\" {}\n", "}",
+	  false },
+	{ SCOPE_CONTROL, "Control_Listener {", "\tListen \"/run/tidewaiter/control.sock\" {}\n",
+	  "}", false },
 	{ SCOPE_AUDIT, "inbound_audit {", NULL, "}", false },
-	{ SCOPE_SIEVE, "sieve \"policy\" {", "\t#script \"connect_phase1\" { source = \"connect.sieve\" }\n", "}",
-	  true },
-	{ SCOPE_SCRIPTLET, "scriptlet \"scriptlet\" {", "\t#script \"limits\" { source = \"limits\" }\n", "}",
-	  true },
+	{ SCOPE_SIEVE, "sieve \"policy\" {",
+	  "\t#script \"connect_phase1\" { source = \"connect.sieve\" }\n", "}", true },
+	{ SCOPE_SCRIPTLET, "scriptlet \"scriptlet\" {",
+	  "\t#script \"limits\" { source = \"limits\" }\n", "}", true },
 };
 
 /* Words of a comment, on as many lines as they take. */
@@ -305,7 +325,8 @@ static void print_comment(const char *indent, const char *text, FILE *out)
 	fputc('\n', out);
 }
 
-static void print_about_comment(const char *indent, const char *about, const char *standard, FILE *out)
+static void print_about_comment(const char *indent, const char *about, const char *standard,
+				FILE *out)
 {
 	char text[512];
 	size_t len = 0;
@@ -313,26 +334,31 @@ static void print_about_comment(const char *indent, const char *about, const cha
 	for (; *about != '\0' && len < sizeof text - 1; about++)
 		if (*about != '`')
 			text[len++] = *about;
-	snprintf(text + len, sizeof text - len, standard ? " Default: %s." : "%s", standard ? standard : "");
+	snprintf(text + len, sizeof text - len, standard ? " Default: %s." : "%s",
+		 standard ? standard : "");
 	print_comment(indent, text, out);
 }
 
-static void print_sample_option(const struct option_row *row, const char *indent, bool comment, FILE *out)
+static void print_sample_option(const struct option_row *row, const char *indent, bool comment,
+				FILE *out)
 {
 	const char *value = row->shipped || row->standard == NULL ? row->example : row->standard;
 	const char *quote = row->type == OPTION_PATH && value[0] != '"' ? "\"" : "";
-	const char *standard = row->standard == NULL ? row->absent : row->shipped ? row->standard : NULL;
+	const char *standard = row->standard == NULL ? row->absent
+			       : row->shipped	     ? row->standard
+						     : NULL;
 
 	fputc('\n', out);
 	print_about_comment(indent, row->about, standard, out);
-	fprintf(out, "%s%s%s = %s%s%s\n", indent, comment || !row->shipped ? "#" : "", row->name, quote, value,
-		quote);
+	fprintf(out, "%s%s%s = %s%s%s\n", indent, comment || !row->shipped ? "#" : "", row->name,
+		quote, value, quote);
 }
 
 static void print_sample(FILE *out)
 {
-	fputs("# /etc/tidewaiter/tidewaiter.conf, see tidewaiter.conf(5). What is commented out is the default,\n"
-	      "# or where there is none an example. Made from src/app/options.c by `make docs`.\n", out);
+	fputs("# /etc/tidewaiter/tidewaiter.conf, see tidewaiter.conf(5). What is commented out is the\n"
+	      "# default, or where there is none an example. Made from src/app/options.c by `make docs`.\n",
+	      out);
 	for (unsigned i = 0; i < sizeof samples / sizeof *samples; i++) {
 		enum scope_kind kind = samples[i].kind;
 		const char *mark = samples[i].comment ? "#" : "";

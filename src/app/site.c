@@ -87,7 +87,10 @@ static unsigned workers_of(struct build *b, const struct chain *top)
 	const struct option_value *v = chain_value(top, OPT_WORKERS);
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned most = (unsigned)option_rows[OPT_WORKERS].most;
-	unsigned workers = v ? (unsigned)v->number : cores < 1 ? 1 : cores > most ? most : (unsigned)cores;
+	unsigned workers = v		  ? (unsigned)v->number
+			   : cores < 1	  ? 1
+			   : cores > most ? most
+					  : (unsigned)cores;
 
 	if (b->world->workers == 0 || b->world->workers == workers)
 		return workers;
@@ -131,13 +134,15 @@ static struct rules *rules_build(struct build *b, struct policy_set *policy)
 	return &all->rules;
 }
 
-static void control_build(struct build *b, struct site *site, const struct chain *chain, const char *path)
+static void control_build(struct build *b, struct site *site, const struct chain *chain,
+			  const char *path)
 {
 	struct control_door *c;
 
 	if (!chain_truth(chain, OPT_ENABLE))
 		return;
-	site->controls = mem_resize(site->controls, site->control_count + 1, sizeof *site->controls);
+	site->controls =
+		mem_resize(site->controls, site->control_count + 1, sizeof *site->controls);
 	c = &site->controls[site->control_count++];
 	*c = (struct control_door){
 		.name = mem_strdup(path),
@@ -146,15 +151,18 @@ static void control_build(struct build *b, struct site *site, const struct chain
 		.timeout_ms = (uint32_t)chain_number(chain, OPT_TIMEOUT),
 	};
 	CHECK(endpoint_parse(slice_of(path), &c->where) == NULL);
-	c->endpoint = audit_endpoint(b->world->audit, audit_service_find(b->world->audit, "Control"), path);
+	c->endpoint = audit_endpoint(b->world->audit,
+				     audit_service_find(b->world->audit, "Control"), path);
 }
 
 static void controls_build(struct build *b, struct site *site)
 {
-	const struct conf_scope *listener = scope_next(&b->conf->top, SCOPE_CONTROL, NULL), *listen = NULL;
+	const struct conf_scope *listener = scope_next(&b->conf->top, SCOPE_CONTROL, NULL),
+				*listen = NULL;
 	struct chain chain = { .count = 0 };
 
-	while (listener != NULL && (listen = scope_next(listener, SCOPE_CONTROL_LISTEN, listen)) != NULL) {
+	while (listener != NULL &&
+	       (listen = scope_next(listener, SCOPE_CONTROL_LISTEN, listen)) != NULL) {
 		chain = (struct chain){ .at = { listen, listener, &b->conf->top }, .count = 3 };
 		control_build(b, site, &chain, listen->key);
 	}
@@ -180,9 +188,12 @@ static struct site *site_build(struct build *b, const struct chain *top, struct 
 	return site;
 }
 
-struct site *site_load(const char *file, const struct site_world *world, struct complaints *complaints)
+struct site *site_load(const char *file, const struct site_world *world,
+		       struct complaints *complaints)
 {
-	struct build b = { .conf = conf_load(file, complaints), .world = world, .complaints = complaints };
+	struct build b = { .conf = conf_load(file, complaints),
+			   .world = world,
+			   .complaints = complaints };
 	struct chain top = { .at = { &b.conf->top }, .count = 1 };
 	unsigned errors_before = complaints->errors;
 	struct policy_set *policy = NULL;

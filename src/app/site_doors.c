@@ -19,8 +19,8 @@ static struct chain chain_of(const struct opening *o)
 
 /* --- next hops --- */
 
-static void route_build(struct route_table *table, const struct conf_scope *scope, const char *pattern,
-			const struct cidr_list *prohibited)
+static void route_build(struct route_table *table, const struct conf_scope *scope,
+			const char *pattern, const struct cidr_list *prohibited)
 {
 	const struct chain chain = { .at = { scope }, .count = 1 };
 	const struct option_value *hops = chain_value(&chain, OPT_GATEWAY);
@@ -91,11 +91,13 @@ static void cap_add(struct build *b, struct settings *out, struct cap *caps, enu
 static void peer_cap_add(const struct opening *o, const struct chain *chain, struct settings *out,
 			 struct cap *caps, enum option_id id)
 {
-	for (unsigned i = 0; i < chain->count && chain->at[i]->row == &scope_rows[SCOPE_PEER]; i++) {
-		if (option_find(chain->at[i], id) == NULL)
+	const struct conf_scope *peer;
+
+	for (unsigned i = 0; i < chain->count; i++) {
+		peer = chain->at[i];
+		if (peer->row != &scope_rows[SCOPE_PEER] || option_find(peer, id) == NULL)
 			continue;
-		cap_add(o->b, out, caps, id, chain->at[i], scope_text(o->b, chain->at[i]),
-			own_limit(chain->at[i], id));
+		cap_add(o->b, out, caps, id, peer, scope_text(o->b, peer), own_limit(peer, id));
 		return;
 	}
 }
@@ -143,7 +145,8 @@ static void settings_build(const struct opening *o, const struct chain *c, struc
 		.max_unproductive = (uint32_t)chain_number(c, OPT_MAX_UNPRODUCTIVE_COMMANDS),
 		.max_receptions = (uint32_t)chain_number(c, OPT_MAX_RECEPTIONS_PER_CONNECTION),
 		.max_rcpts_message = (uint32_t)chain_number(c, OPT_MAX_RECIPIENTS_PER_MESSAGE),
-		.max_rcpts_connection = (uint32_t)chain_number(c, OPT_MAX_RECIPIENTS_PER_CONNECTION),
+		.max_rcpts_connection =
+			(uint32_t)chain_number(c, OPT_MAX_RECIPIENTS_PER_CONNECTION),
 		.max_message_size = chain_number(c, OPT_MAX_MESSAGE_SIZE),
 		.message_memory = chain_number(c, OPT_MESSAGE_MEMORY),
 		.require_ehlo = chain_truth(c, OPT_REQUIRE_EHLO),
@@ -188,41 +191,50 @@ static unsigned peers_collect(const struct conf_scope *scope, struct peer *peers
 	return count;
 }
 
-/*
- * In address order, blocks before what lies in them, so that the blocks around the one at hand are
- * a stack, and its chain is read off from the top: first the Listen's, then the listener's.
- */
+/* The blocks around a peer, the longest last, to where its options are looked for: the Listen's
+ * Peers, the listener's, and what every client of the Listen has. */
+static void chain_build(const struct opening *o, const struct peer *const *around, unsigned depth,
+			struct chain *out)
+{
+	const struct conf_scope *const owners[] = { o->listen, o->esmtp };
+
+	out->count = 0;
+	for (unsigned i = 0; i < 2; i++)
+		for (unsigned k = depth; k-- > 0;)
+			if (around[k]->scope->parent == owners[i])
+				chain_add(out, around[k]->scope);
+	chain_add(out, o->listen);
+	chain_add(out, o->esmtp);
+	chain_add(out, &o->b->conf->top);
+}
+
+/* In address order, blocks before what lies in them, so that those around the one at hand are a
+ * stack. */
 static struct peer_map *peers_build(const struct opening *o)
 {
-	unsigned count = peers_collect(o->esmtp, NULL, peers_collect(o->listen, NULL, 0)), depth = 0;
+	unsigned count = peers_collect(o->esmtp, NULL, peers_collect(o->listen, NULL, 0));
 	struct peer *peers = mem_array(count, sizeof *peers);
-	const struct peer *around[2 * 129];
 	struct peer_map *map = peer_map_new();
-	struct settings *settings;
+	const struct peer *around[2 * 129];
+	unsigned depth = 0;
 
 	peers_collect(o->esmtp, peers, peers_collect(o->listen, peers, 0));
 	qsort(peers, count, sizeof *peers, by_block);
 	for (unsigned i = 0; i < count; i++) {
-		const struct peer *p = &peers[i];
-		struct chain chain = { .count = 0 };
+		const struct cidr *block = &peers[i].block;
+		struct settings *settings;
+		struct chain chain;
 
-		while (depth > 0 && !cidr_contains(&around[depth - 1]->block, &p->block.addr))
+		while (depth > 0 && !cidr_contains(&around[depth - 1]->block, &block->addr))
 			depth--;
-		around[depth++] = p;
-		if (i + 1 < count && cidr_equal(&p->block, &peers[i + 1].block))
-			continue; /* in the Listen and in the listener: one entry, when both are on the stack */
-		for (unsigned k = depth; k-- > 0;)
-			if (around[k]->scope->parent == o->listen)
-				chain_add(&chain, around[k]->scope);
-		for (unsigned k = depth; k-- > 0;)
-			if (around[k]->scope->parent == o->esmtp)
-				chain_add(&chain, around[k]->scope);
-		chain_add(&chain, o->listen);
-		chain_add(&chain, o->esmtp);
-		chain_add(&chain, &o->b->conf->top);
+		around[depth++] = &peers[i];
+		/* In the Listen and in the listener: one entry, when both are on the stack. */
+		if (i + 1 < count && cidr_equal(block, &peers[i + 1].block))
+			continue;
+		chain_build(o, around, depth, &chain);
 		settings = conf_take(o->b->conf, sizeof *settings);
 		settings_build(o, &chain, settings);
-		CHECK(peer_map_add(map, &p->block, settings));
+		CHECK(peer_map_add(map, block, settings));
 	}
 	free(peers);
 	return map;
@@ -232,14 +244,14 @@ static struct peer_map *peers_build(const struct opening *o)
 
 static void door_build(struct opening *o, struct door *d)
 {
-	struct build *b = o->b;
+	struct audit *audit = o->b->world->audit;
 	const struct chain chain = chain_of(o);
 
 	d->name = (char *)listen_name(o->listen);
 	listen_endpoint(o->listen, &d->where);
 	d->backlog = (int)chain_number(&chain, OPT_LISTEN_BACKLOG);
 	d->file_mode = (unsigned)chain_number(&chain, OPT_FILE_MODE);
-	d->endpoint = audit_endpoint(b->world->audit, audit_service_find(b->world->audit, "SMTP"), d->name);
+	d->endpoint = audit_endpoint(audit, audit_service_find(audit, "SMTP"), d->name);
 	o->routes = routes_build(o);
 	settings_build(o, &chain, &d->plain);
 	d->peers = peers_build(o);
@@ -283,13 +295,15 @@ static void check_one_hop(struct build *b, const struct conf_scope *scope)
 	const struct conf_scope *domain = NULL;
 
 	if (gateway != NULL && routes != NULL)
-		complain(b->complaints, routes->at, "Routes beside the Gateway of %s:%u:%u, expected one of them",
+		complain(b->complaints, routes->at,
+			 "Routes beside the Gateway of %s:%u:%u, expected one of them",
 			 gateway->at.file, gateway->at.line, gateway->at.col);
 	while ((domain = scope_next(scope, SCOPE_DOMAIN, domain)) != NULL) {
 		check_one_hop(b, domain);
 		if (!has_hop(domain))
-			complain(b->complaints, domain->at, "Domain \"%s\" without a next hop, expected Gateway or "
-				 "Routes", domain->title);
+			complain(b->complaints, domain->at,
+				 "Domain \"%s\" without a next hop, expected Gateway or Routes",
+				 domain->title);
 	}
 }
 
@@ -318,25 +332,30 @@ static void check_listens(struct build *b, const struct conf_scope *esmtp)
 	while ((listen = scope_next(esmtp, SCOPE_LISTEN, listen)) != NULL) {
 		check_one_hop(b, listen);
 		if (!around && !has_hop(listen) && scope_next(listen, SCOPE_DOMAIN, NULL) == NULL)
-			complain(b->complaints, listen->at, "Listen \"%s\" has no next hop, expected Gateway or "
-				 "Routes there or around it", listen->title);
+			complain(
+				b->complaints, listen->at,
+				"Listen \"%s\" has no next hop, expected Gateway or Routes",
+				listen->title);
 	}
 }
 
 static void check_controls(struct build *b, const struct conf_scope *esmtp)
 {
-	const struct conf_scope *control = scope_next(&b->conf->top, SCOPE_CONTROL, NULL), *c = NULL, *l;
+	const struct conf_scope *control = scope_next(&b->conf->top, SCOPE_CONTROL, NULL);
+	const struct conf_scope *c = NULL, *l;
 
 	while (control != NULL && (c = scope_next(control, SCOPE_CONTROL_LISTEN, c)) != NULL) {
 		if (c->key == NULL)
 			continue;
 		if (strchr(c->key, '/') == NULL)
-			complain(b->complaints, c->title_at, "Listen is \"%s\", expected the path of a Unix socket",
-				 c->title);
+			complain(b->complaints, c->title_at,
+				 "Listen is \"%s\", expected the path of a Unix socket", c->title);
 		for (l = NULL; esmtp != NULL && (l = scope_next(esmtp, SCOPE_LISTEN, l)) != NULL;)
 			if (l->key != NULL && strcmp(l->key, c->key) == 0)
-				complain(b->complaints, c->title_at, "Listen \"%s\" is there already at %s:%u:%u, "
-					 "expected it once", c->title, l->at.file, l->at.line, l->at.col);
+				complain(
+					b->complaints, c->title_at,
+					"Listen \"%s\" is there already at %s:%u:%u",
+					c->title, l->at.file, l->at.line, l->at.col);
 	}
 }
 
@@ -353,6 +372,7 @@ void doors_check(struct build *b)
 	check_one_hop(b, esmtp);
 	check_listens(b, esmtp);
 	if (!says_who_may_relay(top))
-		complain_warn(b->complaints, esmtp->at, "no mail will be taken, expected Relay_Domains, Relay_Hosts or "
-			      "Open_Relay somewhere");
+		complain_warn(
+			b->complaints, esmtp->at,
+			"no mail will be taken, expected Relay_Domains, Relay_Hosts or Open_Relay");
 }

@@ -31,19 +31,20 @@ static bool script_build(struct build *b, const struct conf_scope *scope, struct
 	const char *wrong, *path;
 
 	if (source == NULL) {
-		complain(b->complaints, scope->at, "script \"%s\" without a source, expected source = \"..\"",
-			 scope->title);
+		complain(b->complaints, scope->at,
+			 "script \"%s\" without a source, expected source = \"..\"", scope->title);
 		return false;
 	}
 	if (source->value_read == NULL)
 		return false;
 	path = source->value_read->text;
 	if (is_lua && ends_with(path, ".lua")) {
-		complain(b->complaints, source->value.at, "source is \"%.60s\", expected it without .lua",
-			 source->value.text);
+		complain(b->complaints, source->value.at,
+			 "source is \"%.60s\", expected it without .lua", source->value.text);
 		return false;
 	}
-	*out = (struct policy_script){ scope->title, path, chain_truth(&chain, OPT_OBSERVE), source->value.at };
+	*out = (struct policy_script){ scope->title, path, chain_truth(&chain, OPT_OBSERVE),
+				       source->value.at };
 	if (is_lua) {
 		char *file = conf_take(b->conf, strlen(path) + sizeof ".lua");
 
@@ -86,7 +87,8 @@ static void stanza_build(struct build *b, const struct conf_scope *scope, struct
 
 struct policy_set *policy_build(struct build *b)
 {
-	const struct conf_scope *top = &b->conf->top, *audit = scope_next(top, SCOPE_AUDIT, NULL), *s;
+	const struct conf_scope *top = &b->conf->top, *audit = scope_next(top, SCOPE_AUDIT, NULL),
+				*s;
 	const struct chain chain = { .at = { audit }, .count = audit != NULL };
 	const struct option_value *map = chain_value(&chain, OPT_IPV6_MASK_MAP);
 	struct policy_stanza *stanzas;

@@ -3,7 +3,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-static const char expected[] = "expected ADDRESS:PORT, *:PORT, [*]:PORT, [IPV6]:PORT or a path with '/'";
+static const char expected[] =
+	"expected ADDRESS:PORT, *:PORT, [*]:PORT, [IPV6]:PORT or a path with '/'";
 
 /* 1..65535, no sign, no leading zero */
 static bool port_parse(struct slice text, uint16_t *out)
@@ -32,7 +33,8 @@ static const char *unix_parse(struct slice text, struct endpoint *out)
 /* Where the port's ':' stands; NULL: there is none. */
 static const char *port_colon(struct slice text)
 {
-	const char *end = text.len > 0 && text.at[0] == '[' ? memchr(text.at, ']', text.len) : text.at;
+	const char *end =
+		text.len > 0 && text.at[0] == '[' ? memchr(text.at, ']', text.len) : text.at;
 
 	return end == NULL ? NULL : memchr(end, ':', text.len - (size_t)(end - text.at));
 }
@@ -71,7 +73,8 @@ const char *endpoint_parse(struct slice text, struct endpoint *out)
 	    memchr(colon + 1, ':', (size_t)(text.at + text.len - colon - 1)) != NULL)
 		return "an IPv6 address without brackets, expected [ADDRESS]:PORT";
 	if (colon == NULL)
-		return addr_parse(text, &bare) == NULL ? "no port, expected ADDRESS:PORT" : expected;
+		return addr_parse(text, &bare) == NULL ? "no port, expected ADDRESS:PORT"
+						       : expected;
 	host = (struct slice){ text.at, (size_t)(colon - text.at) };
 	if (host.len > 0 && host.at[0] == '[' && host.at[host.len - 1] != ']')
 		return expected;
@@ -87,7 +90,8 @@ bool endpoint_is_unix(const struct endpoint *e)
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
-	return addr_equal(&a->addr, &b->addr) && a->port == b->port && strcmp(a->path, b->path) == 0;
+	return addr_equal(&a->addr, &b->addr) && a->port == b->port &&
+	       strcmp(a->path, b->path) == 0;
 }
 
 socklen_t endpoint_sockaddr(const struct endpoint *e, struct sockaddr_storage *out)
@@ -109,7 +113,8 @@ const char *endpoint_print(const struct endpoint *e, char out[ENDPOINT_TEXT_MAX]
 	if (endpoint_is_unix(e))
 		snprintf(out, ENDPOINT_TEXT_MAX, "%s", e->path);
 	else if (any)
-		snprintf(out, ENDPOINT_TEXT_MAX, e->addr.family == ADDR_V4 ? "*:%u" : "[*]:%u", e->port);
+		snprintf(out, ENDPOINT_TEXT_MAX, e->addr.family == ADDR_V4 ? "*:%u" : "[*]:%u",
+			 e->port);
 	else
 		addr_port_print(&e->addr, e->port, out);
 	return out;

@@ -6,7 +6,8 @@
 
 enum { SMTP_PORT = 25, HOST_MAX = 253 };
 
-static const char expected[] = "expected HOST, HOST:PORT, [IPV6]:PORT, smtp://HOST?pref=N or maildir:PATH";
+static const char expected[] =
+	"expected HOST, HOST:PORT, [IPV6]:PORT, smtp://HOST?pref=N or maildir:PATH";
 
 static bool starts_with(struct slice *text, struct slice word)
 {
@@ -90,7 +91,8 @@ static const char *host_port_parse(struct slice text, struct hop *out)
 	if (memchr(colon + 1, ':', (size_t)(end - colon - 1)) != NULL)
 		return "an IPv6 address without brackets, expected [ADDRESS] or [ADDRESS]:PORT";
 	wrong = port_parse((struct slice){ colon + 1, (size_t)(end - colon - 1) }, out);
-	return wrong ? wrong : host_parse((struct slice){ text.at, (size_t)(colon - text.at) }, out);
+	return wrong ? wrong
+		     : host_parse((struct slice){ text.at, (size_t)(colon - text.at) }, out);
 }
 
 static const char *parameter_parse(struct slice one, struct hop *out)
@@ -102,8 +104,9 @@ static const char *parameter_parse(struct slice one, struct hop *out)
 		return port_parse(value, out);
 	if (slice_equal(key, SLICE("type"))) {
 		out->by_mx = slice_equal_nocase(value, SLICE("mx"));
-		return out->by_mx || slice_equal_nocase(value, SLICE("a")) ? NULL
-								   : "not a type, expected mx or a";
+		return out->by_mx || slice_equal_nocase(value, SLICE("a"))
+			       ? NULL
+			       : "not a type, expected mx or a";
 	}
 	if (!slice_equal(key, SLICE("pref")) && !slice_equal(key, SLICE("ttl")))
 		return "unknown parameter, expected pref, ttl, port or type";
@@ -147,7 +150,8 @@ const char *hop_parse(struct slice text, struct hop *out)
 		out->name = mem_strndup(text.at, text.len);
 		return NULL;
 	}
-	wrong = starts_with(&text, SLICE("smtp://")) ? url_parse(text, out) : host_port_parse(text, out);
+	wrong = starts_with(&text, SLICE("smtp://")) ? url_parse(text, out)
+						     : host_port_parse(text, out);
 	if (wrong != NULL) {
 		free(out->name);
 		*out = (struct hop){ 0 };

@@ -15,7 +15,8 @@ static bool pattern_fits(const char *pattern, struct slice domain)
 		return slice_equal_nocase(tail, domain);
 	tail = (struct slice){ tail.at + 1, tail.len - 1 };
 	return domain.len > tail.len &&
-	       slice_equal_nocase(tail, (struct slice){ domain.at + domain.len - tail.len, tail.len });
+	       slice_equal_nocase(tail,
+				  (struct slice){ domain.at + domain.len - tail.len, tail.len });
 }
 
 bool domain_list_has(const struct domain_list *list, struct slice domain)

@@ -99,7 +99,8 @@ static void test_reads(void **state)
 		{ "the brace on the next line", "S \"t\"\n{\n}", "S:t{} " },
 		{ "D72 a stray '=' before the title", "Replicate = \"x\" {}", "Replicate:x{} " },
 		{ "D72 with a body", "S { R = \"x\" { A = b } }", "S{R:x{A=<b> } } " },
-		{ "scopes in scopes", "A { B \"x\" { C \"y\" { } } D { } }", "A{B:x{C:y{} } D{} } " },
+		{ "scopes in scopes", "A { B \"x\" { C \"y\" { } } D { } }",
+		  "A{B:x{C:y{} } D{} } " },
 	};
 
 	(void)state;
@@ -121,7 +122,8 @@ static void test_complains(void **state)
 		  "t.conf:2:1: '}' closes nothing, expected a statement\nA=<b> S{} " },
 		{ "no value", "A =\nB = c",
 		  "t.conf:2:1: unexpected \"B\", expected a value after '='\nB=<c> " },
-		{ "no value at the end", "A = ", "t.conf:1:5: the file ends here, expected a value after '='\n" },
+		{ "no value at the end",
+		  "A = ", "t.conf:1:5: the file ends here, expected a value after '='\n" },
 		{ "no value before a brace", "S { A = }\nB = c",
 		  "t.conf:1:9: unexpected '}', expected a value after '='\nB=<c> S{} " },
 		{ "no '='", "A b\nC = d",
@@ -163,7 +165,8 @@ static void test_complains(void **state)
 		  "t.conf:1:5: / outside of a string, expected the value in double quotes\nC=<d> " },
 		{ "single quotes", "A = 'b c'\nC = d",
 		  "t.conf:1:5: ' outside of a string, expected the value in double quotes\nC=<d> " },
-		{ "a control octet", "A = \x01\nC = d", "t.conf:1:5: octet 0x01, expected text\nC=<d> " },
+		{ "a control octet", "A = \x01\nC = d",
+		  "t.conf:1:5: octet 0x01, expected text\nC=<d> " },
 		{ "a control octet in a string", "A = \"b\x1b[31m\"\nC = d",
 		  "t.conf:1:7: octet 0x1b in a string, expected text\nC=<d> " },
 		{ "everything in one run", "A =\nB = ( c, )\n= d\nE = f",
@@ -180,7 +183,8 @@ static void test_complains(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
 		check(cases[i].name, slice_of(cases[i].text), cases[i].want);
-	check("a zero octet", SLICE("A = b\0c\nC = d"), "t.conf:1:6: octet 0x00, expected text\nA=<b> C=<d> ");
+	check("a zero octet", SLICE("A = b\0c\nC = d"),
+	      "t.conf:1:6: octet 0x00, expected text\nA=<b> C=<d> ");
 }
 
 static void test_limits(void **state)
@@ -233,7 +237,8 @@ static void test_include(void **state)
 	write_file("main.conf", "include \"one.conf\"\nS { readonly_include \"one.conf\" }\n");
 	check_load("a file, and in a scope", "One=<1> S{One=<1> } ");
 	write_file("main.conf", "include \"d\"\n");
-	check_load("a directory: lexical order, nothing hidden, no sub-directory", "A=<10> One=<1> B=<2> ");
+	check_load("a directory: lexical order, nothing hidden, no sub-directory",
+		   "A=<10> One=<1> B=<2> ");
 
 	write_file("main.conf", "A = b\ninclude \"none.conf\"\nC = d\n");
 	check_load("a file that is not there",
@@ -242,15 +247,17 @@ static void test_include(void **state)
 	check_load("what is no file", "main.conf:1:9: cannot read /dev/zero: it is not a file\n");
 	write_file("main.conf", "include \"loop.conf\"\n");
 	write_file("loop.conf", "include \"d/../loop.conf\"\nA = b\n");
-	check_load("a loop", "loop.conf:1:9: cannot read d/../loop.conf: it includes itself\nA=<b> ");
+	check_load("a loop",
+		   "loop.conf:1:9: cannot read d/../loop.conf: it includes itself\nA=<b> ");
 	write_file("main.conf", "include \"bad.conf\"\nS { A = b }\n");
 	write_file("bad.conf", "S {\n}\n}\n");
 	check_load("an included file closes what it opens",
 		   "bad.conf:3:1: '}' closes nothing, expected a statement\nS{} S{A=<b> } ");
 	write_file("main.conf", "S {\n include \"bad.conf\"\n}\n");
 	write_file("bad.conf", "T {\n");
-	check_load("and does not leave it open",
-		   "bad.conf:1:1: scope T is not closed, expected '}' before the end of the file\nS{T{} } ");
+	check_load(
+		"and does not leave it open",
+		"bad.conf:1:1: scope T is not closed, expected '}' before the end of the file\nS{T{} } ");
 	unlink("main.conf");
 	check_load("no configuration", "cannot read main.conf: No such file or directory\n");
 	write_file("main.conf", "");
@@ -323,8 +330,8 @@ static int remove_directory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reads),	 cmocka_unit_test(test_complains),
-		cmocka_unit_test(test_limits),	 cmocka_unit_test(test_include),
+		cmocka_unit_test(test_reads),	      cmocka_unit_test(test_complains),
+		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_include),
 		cmocka_unit_test(test_include_depth), cmocka_unit_test(test_paths),
 	};
 

@@ -27,7 +27,8 @@ static void test_rows(void **state)
 			fail_msg("row %u: no name or no scopes", i);
 		if ((row->about == NULL) == (row->idle == NULL))
 			fail_msg("%s: says what it does, or that it does nothing", row->name);
-		if (row->idle == NULL && row->standard == NULL && (row->absent == NULL || row->example == NULL))
+		if (row->idle == NULL && row->standard == NULL &&
+		    (row->absent == NULL || row->example == NULL))
 			fail_msg("%s: no default: what then? for example?", row->name);
 		for (unsigned k = 0; k < i; k++)
 			if (strcasecmp(row->name, option_rows[k].name) == 0)
@@ -40,7 +41,8 @@ static void test_rows(void **state)
 		complaints_init(&c);
 		if (row->standard != NULL && row->type != OPTION_PATH)
 			(void)option_standard((enum option_id)i); /* has a CHECK of its own */
-		snprintf(text, sizeof text, row->type == OPTION_PATH && value[0] == '/' ? "a = \"%s\"" : "a = %s",
+		snprintf(text, sizeof text,
+			 row->type == OPTION_PATH && value[0] == '/' ? "a = \"%s\"" : "a = %s",
 			 value);
 		conf = conf_parse("row", slice_of(text), &c);
 		if (c.errors == 0) {
@@ -61,7 +63,8 @@ static void test_rows(void **state)
 /* --- values --- */
 
 /* Complaints go to out; answers the value of the only option, at the top or in one scope. */
-static struct conf *check_text(const char *text, struct conf_option **option_out, char *out, size_t size)
+static struct conf *check_text(const char *text, struct conf_option **option_out, char *out,
+			       size_t size)
 {
 	FILE *f = fmemopen(out, size, "w");
 	struct complaints c;
@@ -161,12 +164,14 @@ static void test_lists(void **state)
 	struct conf *conf;
 
 	(void)state;
-	conf = check_text("Relay_Hosts = ( \"10.1.2.3/8\" \"2001:db8::/32\" \"[::1]\" )", &o, got, sizeof got);
+	conf = check_text("Relay_Hosts = ( \"10.1.2.3/8\" \"2001:db8::/32\" \"[::1]\" )", &o, got,
+			  sizeof got);
 	assert_string_equal(got, "");
 	assert_int_equal(o->value_read->blocks.count, 3);
 	assert_string_equal(cidr_print(&o->value_read->blocks.blocks[0], text), "10.0.0.0/8");
 	assert_string_equal(cidr_print(&o->value_read->blocks.blocks[1], text), "2001:db8::/32");
-	assert_string_equal(cidr_print(&o->value_read->blocks.blocks[2], text), "::1/128"); /* D74 */
+	assert_string_equal(cidr_print(&o->value_read->blocks.blocks[2], text),
+			    "::1/128"); /* D74 */
 	check_forget(conf);
 
 	conf = check_text("Relay_Domains = ( \"Example.ORG\" \"*.x.org\" )", &o, got, sizeof got);
@@ -187,7 +192,8 @@ static void test_lists(void **state)
 	assert_string_equal(o->value_read->hops[1].name, "/x");
 	check_forget(conf);
 
-	conf = check_text("inbound_audit { ipv6_mask_map = ( \"24=64\" \"32 = 128\" ) }", &o, got, sizeof got);
+	conf = check_text("inbound_audit { ipv6_mask_map = ( \"24=64\" \"32 = 128\" ) }", &o, got,
+			  sizeof got);
 	assert_string_equal(got, "");
 	assert_int_equal(o->value_read->count, 2);
 	assert_int_equal(o->value_read->masks[0].from, 24);
@@ -205,10 +211,12 @@ static void test_complains(void **state)
 		/* names */
 		{ "T1 unknown option, with the nearest", "ESMTP_Listener {\n  Idle_Tmie = 30 }",
 		  "t.conf:2:3: unknown option Idle_Tmie, expected perhaps Idle_Time\n" },
-		{ "T1 unknown option, nothing near", "Frobnicate = 1", "t.conf:1:1: unknown option Frobnicate\n" },
+		{ "T1 unknown option, nothing near", "Frobnicate = 1",
+		  "t.conf:1:1: unknown option Frobnicate\n" },
 		{ "T1 unknown scope, with the nearest", "EMSTP_Listener { }",
 		  "t.conf:1:1: unknown scope EMSTP_Listener, expected perhaps ESMTP_Listener\n" },
-		{ "T1 unknown scope, nothing near", "Frobnicate { }", "t.conf:1:1: unknown scope Frobnicate\n" },
+		{ "T1 unknown scope, nothing near", "Frobnicate { }",
+		  "t.conf:1:1: unknown scope Frobnicate\n" },
 		{ "an option in the wrong scope", "ESMTP_Listener { Workers = 2 }",
 		  "t.conf:1:18: Workers cannot stand in ESMTP_Listener, expected it at the top level\n" },
 		{ "several scopes to choose from", "Idle_Time = 3",
@@ -219,7 +227,8 @@ static void test_complains(void **state)
 		  "Listen or in Control_Listener\n" },
 		{ "a scope in the wrong scope", "Peer \"10.0.0.0/8\" { }",
 		  "t.conf:1:1: Peer cannot stand at the top level, expected it in ESMTP_Listener or in Listen\n" },
-		{ "no Peer for consoles", "Control_Listener { Listen \"/x\" { Peer \"::/0\" { } } }",
+		{ "no Peer for consoles",
+		  "Control_Listener { Listen \"/x\" { Peer \"::/0\" { } } }",
 		  "t.conf:1:34: Peer cannot stand in Listen, expected it in ESMTP_Listener or in Listen\n" },
 		{ "an option written as a scope", "Hostname { }",
 		  "t.conf:1:1: Hostname is an option, expected '=' and a value\n" },
@@ -228,7 +237,8 @@ static void test_complains(void **state)
 		{ "T2 there is no Pathway", "Pathway \"x\" { }\nESMTP_Listener { Pathway = \"x\" }",
 		  "t.conf:1:1: Pathway is not available in Tidewaiter\n"
 		  "t.conf:2:18: Pathway is not available in Tidewaiter\n" },
-		{ "not yet", "ESMTP_Listener { TLS_Certificate = \"x\" use_ssl = true }\nECStream_Listener { Listen \"x\" { } }",
+		{ "not yet",
+		  "ESMTP_Listener { TLS_Certificate = \"x\" use_ssl = true }\nECStream_Listener { Listen \"x\" { } }",
 		  "t.conf:1:18: TLS_Certificate is not available yet\n"
 		  "t.conf:1:40: use_ssl is not available yet\n"
 		  "t.conf:2:1: ECStream_Listener is not available yet\n" },
@@ -244,11 +254,14 @@ static void test_complains(void **state)
 		  "t.conf:2:1: Workers is set already at t.conf:1:1, expected it once\n" },
 		{ "T1 a scope twice", "ESMTP_Listener { }\nesmtp_listener { }",
 		  "t.conf:2:1: ESMTP_Listener is there already at t.conf:1:1, expected it once\n" },
-		{ "T1 a title twice", "ESMTP_Listener {\nListen \"*:25\" { }\nListen \"*:25\" { } }",
+		{ "T1 a title twice",
+		  "ESMTP_Listener {\nListen \"*:25\" { }\nListen \"*:25\" { } }",
 		  "t.conf:3:1: Listen \"*:25\" is there already at t.conf:2:1, expected it once\n" },
-		{ "the same endpoint in other words", "ESMTP_Listener {\nListen \"*:25\" { }\nListen \":25\" { } }",
+		{ "the same endpoint in other words",
+		  "ESMTP_Listener {\nListen \"*:25\" { }\nListen \":25\" { } }",
 		  "t.conf:3:1: Listen \":25\" is there already at t.conf:2:1, expected it once\n" },
-		{ "the same block in other words", "ESMTP_Listener {\nPeer \"10.0.0.0/8\" { }\nPeer \"10.1.2.3/8\" { } }",
+		{ "the same block in other words",
+		  "ESMTP_Listener {\nPeer \"10.0.0.0/8\" { }\nPeer \"10.1.2.3/8\" { } }",
 		  "t.conf:3:1: Peer \"10.1.2.3/8\" is there already at t.conf:2:1, expected it once\n" },
 		{ "the same domain in other words", "Domain \"a.org\" { }\nDomain \"A.ORG\" { }",
 		  "t.conf:2:1: Domain \"A.ORG\" is there already at t.conf:1:1, expected it once\n" },
@@ -275,15 +288,20 @@ static void test_complains(void **state)
 		{ "a domain that is none", "Domain \"a..org\" { }",
 		  "t.conf:1:8: Domain is \"a..org\", expected a domain, or *. and a domain\n" },
 		/* values */
-		{ "T1 a leading zero", "Workers = 08", "t.conf:1:11: Workers is \"08\", a number does not begin with 0\n" },
+		{ "T1 a leading zero", "Workers = 08",
+		  "t.conf:1:11: Workers is \"08\", a number does not begin with 0\n" },
 		{ "T1 a leading zero in a size", "Message_Memory = 0256K",
 		  "t.conf:1:18: Message_Memory is \"0256K\", a number does not begin with 0\n" },
 		{ "T1 a leading zero in a time", "Drain_Timeout = 030s",
 		  "t.conf:1:17: Drain_Timeout is \"030s\", a number does not begin with 0\n" },
-		{ "no number", "Workers = many", "t.conf:1:11: Workers is \"many\", expected a whole number\n" },
-		{ "a sign", "Workers = -2", "t.conf:1:11: Workers is \"-2\", expected a whole number\n" },
-		{ "a fraction", "Workers = 2.5", "t.conf:1:11: Workers is \"2.5\", expected a whole number\n" },
-		{ "out of range", "Workers = 257", "t.conf:1:11: Workers is \"257\", expected 1 to 256\n" },
+		{ "no number", "Workers = many",
+		  "t.conf:1:11: Workers is \"many\", expected a whole number\n" },
+		{ "a sign", "Workers = -2",
+		  "t.conf:1:11: Workers is \"-2\", expected a whole number\n" },
+		{ "a fraction", "Workers = 2.5",
+		  "t.conf:1:11: Workers is \"2.5\", expected a whole number\n" },
+		{ "out of range", "Workers = 257",
+		  "t.conf:1:11: Workers is \"257\", expected 1 to 256\n" },
 		{ "far out of range", "Workers = 99999999999999999999999",
 		  "t.conf:1:11: Workers is \"99999999999999999999999\", the number is too large\n" },
 		{ "a size with a wrong letter", "Message_Memory = 5X",
@@ -301,13 +319,16 @@ static void test_complains(void **state)
 		{ "no boolean", "Require_EHLO = yes",
 		  "t.conf:1:16: Require_EHLO is \"yes\", expected on or off, true or false, enabled or disabled, 1 or "
 		  "0\n" },
-		{ "no choice", "Log_Format = xml", "t.conf:1:14: Log_Format is \"xml\", expected text or json\n" },
+		{ "no choice", "Log_Format = xml",
+		  "t.conf:1:14: Log_Format is \"xml\", expected text or json\n" },
 		{ "no mode", "ESMTP_Listener { File_Mode = 0888 }",
 		  "t.conf:1:30: File_Mode is \"0888\", expected an octal number up to 0777\n" },
-		{ "no host name", "Hostname = \"a b\"", "t.conf:1:12: Hostname is \"a b\", expected a host name\n" },
+		{ "no host name", "Hostname = \"a b\"",
+		  "t.conf:1:12: Hostname is \"a b\", expected a host name\n" },
 		{ "no banner", "ESMTP_Listener { Static_Banner = \"hello\" }",
 		  "t.conf:1:34: Static_Banner is \"hello\", expected a banner that begins with 220\n" },
-		{ "an empty path", "State_Dir = \"\"", "t.conf:1:13: State_Dir is \"\", expected a path\n" },
+		{ "an empty path", "State_Dir = \"\"",
+		  "t.conf:1:13: State_Dir is \"\", expected a path\n" },
 		{ "a list for a value", "Workers = ( 1 )",
 		  "t.conf:1:11: Workers is a list, expected a whole number\n" },
 		{ "a value for a list", "Relay_Domains = \"a.org\"",
@@ -324,7 +345,8 @@ static void test_complains(void **state)
 		  "t.conf:1:11: Gateway is \"2001:db8::1:25\", an IPv6 address without brackets, expected [ADDRESS] or [ADDRESS]:PORT\n" },
 		{ "Routes without brackets", "Routes = ( \"2001:db8::1\" )",
 		  "t.conf:1:12: Routes holds \"2001:db8::1\", an IPv6 address without brackets, expected [ADDRESS] or [ADDRESS]:PORT\n" },
-		{ "a monitor that is none", "inbound_audit { monitors = ( \"300\" \"0,5\" \"300,6\" ) }",
+		{ "a monitor that is none",
+		  "inbound_audit { monitors = ( \"300\" \"0,5\" \"300,6\" ) }",
 		  "t.conf:1:30: monitors holds \"300\", expected \"SECONDS,WINDOWS\", of a year and of 10000 windows at most\n"
 		  "t.conf:1:36: monitors holds \"0,5\", expected \"SECONDS,WINDOWS\", of a year and of 10000 windows at most\n" },
 		{ "a mask that is none", "inbound_audit { ipv6_mask_map = ( \"24=129\" ) }",
@@ -384,8 +406,9 @@ static void test_printed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),  cmocka_unit_test(test_numbers),	cmocka_unit_test(test_booleans),
-		cmocka_unit_test(test_lists), cmocka_unit_test(test_complains), cmocka_unit_test(test_printed),
+		cmocka_unit_test(test_rows),	  cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_booleans),  cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_complains), cmocka_unit_test(test_printed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,93 +1,5 @@
-/* Resolution: what a session gets along D73 and D76, what a site must have, and the sample. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "app/site.h"
-#include "policy/engine.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* --- a world around it: engines that write down what they are asked to load --- */
-
-static char loaded[4096];
-
-static void *fake_load(const struct policy_stanza *stanza, struct policy_set *set, struct complaints *complaints)
-{
-	const struct policy_conf *conf = policy_set_conf(set);
-	size_t len = strlen(loaded);
-
-	(void)complaints;
-	len += (size_t)snprintf(loaded + len, sizeof loaded - len, "%s %s%s%s%s cache=%u,%u tarpit=%u audit=%d strict=%d masks=%u:",
-				stanza->kind, stanza->title, stanza->runtime_error_continue ? " continue" : "",
-				stanza->strict_require ? " require" : "", stanza->stub_unavailable ? " stub" : "",
-				stanza->cache_size, stanza->cache_life_s, conf->max_tarpit_ms,
-				conf->has_inbound_audit, conf->strict_services, conf->mask_map_count);
-	for (unsigned i = 0; i < stanza->script_count; i++)
-		len += (size_t)snprintf(loaded + len, sizeof loaded - len, " %s=%s%s", stanza->scripts[i].title,
-					strrchr(stanza->scripts[i].source, '/') + 1,
-					stanza->scripts[i].observe ? "?" : "");
-	snprintf(loaded + len, sizeof loaded - len, "\n");
-	return loaded;
-}
-
-static void fake_unload(void *module)
-{
-	(void)module;
-}
-
-static bool fake_handles(const void *module, enum phase phase)
-{
-	(void)module;
-	(void)phase;
-	return false;
-}
-
-static const struct policy_engine fake_sieve = {
-	.kind = "sieve", .load = fake_load, .unload = fake_unload, .handles = fake_handles,
-};
-static const struct policy_engine fake_lua = {
-	.kind = "scriptlet", .load = fake_load, .unload = fake_unload, .handles = fake_handles,
-};
-static const struct policy_engine *const engines[] = { &fake_sieve, &fake_lua, NULL };
-static const struct policy_host host = { .hostname = "h" };
-static struct site_world world = { .host = &host, .engines = engines };
-static char project[4096]; /* where the tests were started */
-
-static void write_file(const char *name, const char *text)
-{
-	FILE *f = fopen(name, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-/* The text as t.conf; complaints into got. */
-static struct site *load(const char *text, char *got, size_t size)
-{
-	FILE *f = fmemopen(got, size, "w");
-	struct complaints c;
-	struct site *site;
-
-	write_file("t.conf", text);
-	complaints_init(&c);
-	loaded[0] = '\0';
-	site = site_load("t.conf", &world, &c);
-	complaints_print(&c, f);
-	fputc('\0', f);
-	fclose(f);
-	assert_int_equal(site == NULL, c.errors > 0);
-	complaints_free(&c);
-	return site;
-}
+/* Resolution: what a session gets along D73 and D76, and the sample. */
+#include "app/scene.h"
 
 static struct site *load_fine(const char *text)
 {
@@ -109,12 +21,10 @@ static const struct settings *settings_for(const struct site *site, unsigned doo
 
 /* --- D73 --- */
 
-#define GATE "Gateway = \"mx.example\" Relay_Domains = ( \"example.org\" )\n"
-
 static void test_lookup(void **state)
 {
-	static const char text[] =
-		GATE "Max_Receptions_Per_Connection = 1\n"
+	static const char text[] = GATE
+		"Max_Receptions_Per_Connection = 1\n"
 		"ESMTP_Listener {\n"
 		"  Idle_Time = 10 Max_Errors = 10 Max_Recipients_Per_Message = 10\n"
 		"  Peer \"10.0.0.0/8\" { Idle_Time = 20 Max_Errors = 21 Max_Message_Size = 20 }\n"
@@ -134,11 +44,15 @@ static void test_lookup(void **state)
 		uint32_t want_idle_s, want_errors, want_rcpts, want_receptions, want_size;
 	} cases[] = {
 		{ "D73 no Peer: Listen, listener, top, default", 0, "192.0.2.1", 10, 10, 30, 1, 0 },
-		{ "D73 the listener's Peer outranks the Listen", 1, "10.9.9.9", 20, 21, 10, 41, 20 },
-		{ "D73 the Listen's Peer outranks the listener's", 0, "10.9.9.9", 20, 31, 30, 1, 20 },
-		{ "D73 a longer block of the listener, each option on its own", 0, "10.1.9.9", 22, 31, 30, 1, 20 },
+		{ "D73 the listener's Peer outranks the Listen", 1, "10.9.9.9", 20, 21, 10, 41,
+		  20 },
+		{ "D73 the Listen's Peer outranks the listener's", 0, "10.9.9.9", 20, 31, 30, 1,
+		  20 },
+		{ "D73 a longer block of the listener, each option on its own", 0, "10.1.9.9", 22,
+		  31, 30, 1, 20 },
 		{ "D73 three blocks deep", 0, "10.1.2.3", 22, 31, 30, 1, 32 },
-		{ "D73 the longest of the listener without the Listen's", 1, "10.1.2.3", 22, 21, 10, 41, 20 },
+		{ "D73 the longest of the listener without the Listen's", 1, "10.1.2.3", 22, 21, 10,
+		  41, 20 },
 		{ "D73 IPv6", 0, "2001:db8::1", 10, 33, 30, 1, 0 },
 		{ "D73 IPv6 elsewhere", 1, "2001:db8::1", 40, 10, 10, 41, 0 },
 		{ "D105 mapped is IPv4", 0, "::ffff:10.1.2.3", 22, 31, 30, 1, 32 },
@@ -149,11 +63,14 @@ static void test_lookup(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct settings *s = settings_for(site, cases[i].door, cases[i].peer);
 
-		if (s->idle_ms != cases[i].want_idle_s * 1000 || s->max_errors != cases[i].want_errors ||
-		    s->max_rcpts_message != cases[i].want_rcpts || s->max_receptions != cases[i].want_receptions ||
+		if (s->idle_ms != cases[i].want_idle_s * 1000 ||
+		    s->max_errors != cases[i].want_errors ||
+		    s->max_rcpts_message != cases[i].want_rcpts ||
+		    s->max_receptions != cases[i].want_receptions ||
 		    s->max_message_size != cases[i].want_size)
-			fail_msg("%s: got %u %u %u %u %ju", cases[i].name, s->idle_ms / 1000, s->max_errors,
-				 s->max_rcpts_message, s->max_receptions, (uintmax_t)s->max_message_size);
+			fail_msg("%s: got %u %u %u %u %ju", cases[i].name, s->idle_ms / 1000,
+				 s->max_errors, s->max_rcpts_message, s->max_receptions,
+				 (uintmax_t)s->max_message_size);
 	}
 	site_free(site);
 }
@@ -195,8 +112,8 @@ static const char *caps_text(const struct settings *s, char out[1024])
 
 	out[0] = '\0';
 	for (unsigned i = 0; i < s->cap_count; i++)
-		len += (size_t)snprintf(out + len, 1024 - len, "%s%s %u %s", i ? "; " : "", s->caps[i].option,
-					s->caps[i].limit, s->caps[i].scope);
+		len += (size_t)snprintf(out + len, 1024 - len, "%s%s %u %s", i ? "; " : "",
+					s->caps[i].option, s->caps[i].limit, s->caps[i].scope);
 	return out;
 }
 
@@ -204,15 +121,15 @@ static void test_caps(void **state)
 {
 	static const char text[] =
 		GATE "ESMTP_Listener {\n"
-		"  Listener_Sessions = 100 Service_Sessions = 200\n"
-		"  Peer \"10.0.0.0/8\" { Listener_Sessions = 10 }\n"
-		"  Peer \"10.2.0.0/16\" { Idle_Time = 5 }\n"
-		"  Listen \"*:2601\" {\n"
-		"    Listener_Sessions = 50 Service_Sessions = 150\n"
-		"    Peer \"10.1.0.0/16\" { Listener_Sessions = 5 Service_Sessions = 6 }\n"
-		"  }\n"
-		"  Listen \"*:2602\" { }\n"
-		"}\n";
+		     "  Listener_Sessions = 100 Service_Sessions = 200\n"
+		     "  Peer \"10.0.0.0/8\" { Listener_Sessions = 10 }\n"
+		     "  Peer \"10.2.0.0/16\" { Idle_Time = 5 }\n"
+		     "  Listen \"*:2601\" {\n"
+		     "    Listener_Sessions = 50 Service_Sessions = 150\n"
+		     "    Peer \"10.1.0.0/16\" { Listener_Sessions = 5 Service_Sessions = 6 }\n"
+		     "  }\n"
+		     "  Listen \"*:2602\" { }\n"
+		     "}\n";
 	static const struct {
 		const char *name;
 		unsigned door;
@@ -257,7 +174,9 @@ static void test_caps(void **state)
 
 	/* A reload with other limits finds the slots that are taken. */
 	assert_true(budget_take(settings_for(site, 0, "10.1.0.1")->caps[4].budget, 5));
-	again = load_fine(GATE "ESMTP_Listener { Listen \"*:2601\" { Peer \"10.1.9.9/16\" { Listener_Sessions = 1 } } }");
+	again = load_fine(
+		GATE
+		"ESMTP_Listener { Listen \"*:2601\" { Peer \"10.1.9.9/16\" { Listener_Sessions = 1 } } }");
 	assert_int_equal(budget_taken(settings_for(again, 0, "10.1.0.1")->caps[3].budget), 1);
 	budget_give(settings_for(again, 0, "10.1.0.1")->caps[3].budget);
 	site_free(again);
@@ -296,7 +215,8 @@ static void test_routes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		route = route_for(site->rules->doors[cases[i].door].plain.routes, slice_of(cases[i].domain));
+		route = route_for(site->rules->doors[cases[i].door].plain.routes,
+				  slice_of(cases[i].domain));
 		if (strcmp(route->hops[0].name, cases[i].want) != 0)
 			fail_msg("%s: got %s", cases[i].name, route->hops[0].name);
 		assert_int_equal(route->prohibited_count, 1);
@@ -312,7 +232,8 @@ static void test_routes(void **state)
 static void test_doors(void **state)
 {
 	struct site *site = load_fine(
-		GATE "Hostname = \"mx.example.org\"\n"
+		GATE
+		"Hostname = \"mx.example.org\"\n"
 		"ESMTP_Listener {\n"
 		"  Banner_Hostname = \"banner.example\"\n"
 		"  Listen \"*:2601\" { Listen_Backlog = 7 }\n"
@@ -374,25 +295,31 @@ static void test_policy(void **state)
 	(void)state;
 	write_file("c.sieve", "keep;\n");
 	write_file("l.lua", "\n");
-	site_free(load_fine(GATE "ESMTP_Listener { Listen \"*:2601\" { } }\n"
-				 "sieve \"one\" { script \"connect_phase1\" { source = \"c.sieve\" observe = true }\n"
-				 "  script \"data_phase2\" { source = \"./c.sieve\" } runtime_error = \"continue\" }\n"
-				 "scriptlet \"s\" { script \"l\" { source = \"l\" } }\n"
-				 "sieve \"off\" { enabled = false script \"x\" { source = \"c.sieve\" } }\n"
-				 "sieve \"two\" { strict_require = on stub_unavailable = on cache_size = 3 cache_life = 4 }\n"
-				 "inbound_audit { max_tarpit = 9 strict_services = on ipv6_mask_map = ( \"24=64\" ) }\n"));
-	assert_string_equal(loaded,
-			    "sieve one continue cache=200,260 tarpit=9000 audit=1 strict=1 masks=1: "
-			    "connect_phase1=c.sieve? data_phase2=c.sieve\n"
-			    "scriptlet s cache=200,260 tarpit=9000 audit=1 strict=1 masks=1: l=l\n"
-			    "sieve two require stub cache=3,4 tarpit=9000 audit=1 strict=1 masks=1:\n");
+	site_free(load_fine(
+		GATE
+		"ESMTP_Listener { Listen \"*:2601\" { } }\n"
+		"sieve \"one\" { script \"connect_phase1\" { source = \"c.sieve\" observe = true }\n"
+		"  script \"data_phase2\" { source = \"./c.sieve\" } runtime_error = \"continue\" }\n"
+		"scriptlet \"s\" { script \"l\" { source = \"l\" } }\n"
+		"sieve \"off\" { enabled = false script \"x\" { source = \"c.sieve\" } }\n"
+		"sieve \"two\" { strict_require = on stub_unavailable = on cache_size = 3 cache_life = 4 }\n"
+		"inbound_audit { max_tarpit = 9 strict_services = on ipv6_mask_map = ( \"24=64\" ) }\n"));
+	assert_string_equal(
+		loaded, "sieve one continue cache=200,260 tarpit=9000 audit=1 strict=1 masks=1: "
+			"connect_phase1=c.sieve? data_phase2=c.sieve\n"
+			"scriptlet s cache=200,260 tarpit=9000 audit=1 strict=1 masks=1: l=l\n"
+			"sieve two require stub cache=3,4 tarpit=9000 audit=1 strict=1 masks=1:\n");
 	site_free(load_fine(GATE "ESMTP_Listener { Listen \"*:2601\" { } }\nsieve \"p\" { }\n"));
-	assert_string_equal(loaded, "sieve p cache=200,260 tarpit=3600000 audit=0 strict=0 masks=0:\n"); /* D110 */
+	assert_string_equal(
+		loaded,
+		"sieve p cache=200,260 tarpit=3600000 audit=0 strict=0 masks=0:\n"); /* D110 */
 }
 
 static void test_references(void **state)
 {
-	struct site *site = load_fine(GATE "ESMTP_Listener { Listen \"*:2601\" { Peer \"::/0\" { Context = [ a = 1 ] } } }");
+	struct site *site = load_fine(
+		GATE
+		"ESMTP_Listener { Listen \"*:2601\" { Peer \"::/0\" { Context = [ a = 1 ] } } }");
 	struct rules *rules = rules_ref(site->rules);
 	struct slice value;
 	struct addr peer;
@@ -404,74 +331,6 @@ static void test_references(void **state)
 	assert_true(ctx_get(&door_settings(&rules->doors[0], &peer)->context, SLICE("a"), &value));
 	assert_string_equal(rules->spool_dir, "/var/lib/tidewaiter");
 	rules_unref(rules);
-}
-
-static void test_complains(void **state)
-{
-	static const struct {
-		const char *name, *text, *want;
-	} cases[] = {
-		{ "no listener", "Workers = 1", "t.conf: no ESMTP_Listener, expected one\n" },
-		{ "no Listen", GATE "ESMTP_Listener { }",
-		  "t.conf:2:1: ESMTP_Listener without a Listen, expected Listen \"..\" {}\n" },
-		{ "no next hop", "ESMTP_Listener { Relay_Domains = ( \"a.org\" )\n Listen \"*:1\" { }\n"
-				 " Listen \"*:2\" { Gateway = \"a\" } }",
-		  "t.conf:2:2: Listen \"*:1\" has no next hop, expected Gateway or Routes there or around it\n" },
-		{ "T2 who may relay", "Gateway = \"a\"\nESMTP_Listener { Listen \"*:1\" { } }",
-		  "t.conf:2:1: warning: no mail will be taken, expected Relay_Domains, Relay_Hosts or Open_Relay "
-		  "somewhere\n" },
-		{ "T3 two ways at once", GATE "Routes = ( \"b\" )\nESMTP_Listener { Listen \"*:1\" { } }",
-		  "t.conf:2:1: Routes beside the Gateway of t.conf:1:1, expected one of them\n" },
-		{ "T3 a Domain without", GATE "ESMTP_Listener { Listen \"*:1\" {\nDomain \"x.org\" { } } }",
-		  "t.conf:3:1: Domain \"x.org\" without a next hop, expected Gateway or Routes\n" },
-		{ "a console on TCP", GATE "ESMTP_Listener { Listen \"*:1\" { } }\nControl_Listener { Listen \"127.0.0.1:2\" { } }",
-		  "t.conf:3:27: Listen is \"127.0.0.1:2\", expected the path of a Unix socket\n" },
-		{ "one socket for two", GATE "ESMTP_Listener { Listen \"x/s\" { } }\nControl_Listener { Listen \"./x/s\" { } }",
-		  "t.conf:3:27: Listen \"./x/s\" is there already at t.conf:2:18, expected it once\n" },
-		{ "a script without source", GATE "ESMTP_Listener { Listen \"*:1\" { } }\nsieve \"p\" {\nscript \"s\" { } }",
-		  "t.conf:4:1: script \"s\" without a source, expected source = \"..\"\n" },
-		{ "a source that is not there", GATE "ESMTP_Listener { Listen \"*:1\" { } }\nsieve \"p\" { script \"s\" { source = \"/none\" } }",
-		  "t.conf:3:35: cannot read /none: No such file or directory\n" },
-		{ "a source that is no file", GATE "ESMTP_Listener { Listen \"*:1\" { } }\nsieve \"p\" { script \"s\" { source = \"/dev\" } }",
-		  "t.conf:3:35: cannot read /dev: it is not a file\n" },
-		{ "T18 Lua is looked for with .lua", GATE "ESMTP_Listener { Listen \"*:1\" { } }\nscriptlet \"s\" { script \"s\" { source = \"/none\" } }",
-		  "t.conf:3:39: cannot read /none.lua: No such file or directory\n" },
-		{ "T18 and written without", GATE "ESMTP_Listener { Listen \"*:1\" { } }\nscriptlet \"s\" { script \"s\" { source = \"l.lua\" } }",
-		  "t.conf:3:39: source is \"l.lua\", expected it without .lua\n" },
-		{ "T1 everything in one run", "Workers = 0\nESMTP_Listener {\n  Idle_Tim = 3\n  Listen \"::1:25\" { }\n}\n"
-					      "sieve \"p\" { script \"s\" { } }",
-		  "t.conf:1:11: Workers is \"0\", expected 1 to 256\n"
-		  "t.conf:3:3: unknown option Idle_Tim, expected perhaps Idle_Time\n"
-		  "t.conf:4:10: Listen is \"::1:25\", an IPv6 address without brackets, expected [ADDRESS]:PORT\n"
-		  "t.conf:4:3: Listen \"::1:25\" has no next hop, expected Gateway or Routes there or around it\n"
-		  "t.conf:2:1: warning: no mail will be taken, expected Relay_Domains, Relay_Hosts or Open_Relay "
-		  "somewhere\n"
-		  "t.conf:6:13: script \"s\" without a source, expected source = \"..\"\n" },
-		{ "T1 no guesses behind an unclosed scope", "Frobnicate = 1\nESMTP_Listener {\n Listen \"*:1\" {\n}\nHostname = \"x\"",
-		  "t.conf:2:1: scope ESMTP_Listener is not closed, expected '}' before the end of the file\n" },
-	};
-	char got[4096];
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		site_free(load(cases[i].text, got, sizeof got));
-		if (strcmp(got, cases[i].want) != 0)
-			fail_msg("%s:\n got: %s\nwant: %s", cases[i].name, got, cases[i].want);
-	}
-}
-
-static void test_workers_stay(void **state)
-{
-	struct site *site;
-	char got[1024];
-
-	(void)state;
-	world.workers = 3;
-	site = load(GATE "Workers = 5 ESMTP_Listener { Listen \"*:1\" { } }", got, sizeof got);
-	world.workers = 0;
-	assert_string_equal(got, "t.conf:2:1: warning: Workers stay 3, expected a restart for 5\n");
-	assert_int_equal(site->workers, 3);
-	site_free(site);
 }
 
 static void test_many_peers(void **state)
@@ -515,31 +374,12 @@ static void test_samples(void **state)
 			snprintf(want, sizeof want, "%s/var/demo", project);
 			assert_string_equal(site->state_dir, want);
 			assert_string_equal(site->hostname, "edge.example.org");
-			assert_true(ctx_get(&settings_for(site, 1, "2001:db8:5::9")->context, SLICE("trusted"), &value));
+			assert_true(ctx_get(&settings_for(site, 1, "2001:db8:5::9")->context,
+					    SLICE("trusted"), &value));
 		}
 		site_free(site);
 		complaints_free(&c);
 	}
-}
-
-static int in_own_directory(void **state)
-{
-	static char dir[] = "/tmp/test_site.XXXXXX";
-
-	world.audit = audit_new();
-	world.budgets = budgets_new();
-	*state = dir;
-	return getcwd(project, sizeof project) == NULL || mkdtemp(dir) == NULL || chdir(dir) != 0;
-}
-
-static int remove_directory(void **state)
-{
-	char command[64];
-
-	budgets_free(world.budgets);
-	audit_free(world.audit);
-	snprintf(command, sizeof command, "rm -r %s", (const char *)*state);
-	return system(command);
 }
 
 int main(void)
@@ -549,7 +389,6 @@ int main(void)
 		cmocka_unit_test(test_caps),	   cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_doors),	   cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_policy),	   cmocka_unit_test(test_references),
-		cmocka_unit_test(test_complains),  cmocka_unit_test(test_workers_stay),
 		cmocka_unit_test(test_many_peers), cmocka_unit_test(test_samples),
 	};
 

@@ -72,7 +72,8 @@ static void test_refuse(void **state)
 		{ "a host name", "mx.example:25", FORMS },
 		{ "brackets that do not close", "[::1:25", FORMS },
 		{ "brackets that close late", "[::1]x:25", FORMS },
-		{ "brackets around IPv4", "[192.0.2.1]:25", "an IPv4 address in [..], expected ADDRESS:PORT" },
+		{ "brackets around IPv4", "[192.0.2.1]:25",
+		  "an IPv4 address in [..], expected ADDRESS:PORT" },
 		{ "brackets around nothing", "[]:25", FORMS },
 		{ "too long for a socket",
 		  "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -91,7 +92,8 @@ static void test_refuse(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_parse), cmocka_unit_test(test_refuse) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_parse),
+					    cmocka_unit_test(test_refuse) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

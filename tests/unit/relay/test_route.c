@@ -29,13 +29,17 @@ static void test_hop(void **state)
 		{ "an address", "192.0.2.1", "192.0.2.1", HOP_ADDR, 25, 0, false },
 		{ "an address and port", "192.0.2.1:2525", "192.0.2.1", HOP_ADDR, 2525, 0, false },
 		{ "IPv6", "[2001:db8::1]", "[2001:db8::1]", HOP_ADDR, 25, 0, false },
-		{ "IPv6 and port", "[2001:db8::1]:2525", "[2001:db8::1]", HOP_ADDR, 2525, 0, false },
-		{ "localhost may be either family", "localhost:2525", "localhost", HOP_HOST, 2525, 0, false },
+		{ "IPv6 and port", "[2001:db8::1]:2525", "[2001:db8::1]", HOP_ADDR, 2525, 0,
+		  false },
+		{ "localhost may be either family", "localhost:2525", "localhost", HOP_HOST, 2525,
+		  0, false },
 		{ "a URL", "smtp://mx.example.org", "mx.example.org", HOP_HOST, 25, 0, false },
-		{ "a URL with a slash", "SMTP://mx.example.org/", "mx.example.org", HOP_HOST, 25, 0, false },
-		{ "a URL with all", "smtp://example.org?pref=10&ttl=300&port=2525&type=mx", "example.org", HOP_HOST,
-		  2525, 10, true },
-		{ "a URL with an address", "smtp://[::1]:26?pref=65535&type=a", "[::1]", HOP_ADDR, 26, 65535, false },
+		{ "a URL with a slash", "SMTP://mx.example.org/", "mx.example.org", HOP_HOST, 25, 0,
+		  false },
+		{ "a URL with all", "smtp://example.org?pref=10&ttl=300&port=2525&type=mx",
+		  "example.org", HOP_HOST, 2525, 10, true },
+		{ "a URL with an address", "smtp://[::1]:26?pref=65535&type=a", "[::1]", HOP_ADDR,
+		  26, 65535, false },
 		{ "a Maildir", "maildir:../x y", "../x y", HOP_MAILDIR, 25, 0, false },
 	};
 
@@ -49,8 +53,8 @@ static void test_hop(void **state)
 		if (hop->kind != cases[i].want_kind || strcmp(hop->name, cases[i].want_name) != 0 ||
 		    hop->port != cases[i].want_port || hop->pref != cases[i].want_pref ||
 		    hop->by_mx != cases[i].want_mx)
-			fail_msg("%s: got %d %s %u %u %d", cases[i].name, hop->kind, hop->name, hop->port, hop->pref,
-				 hop->by_mx);
+			fail_msg("%s: got %d %s %u %u %d", cases[i].name, hop->kind, hop->name,
+				 hop->port, hop->pref, hop->by_mx);
 		assert_int_equal(hop->addr.family != ADDR_NONE, hop->kind == HOP_ADDR);
 		hops_free(hop, 1);
 	}
@@ -64,7 +68,8 @@ static void test_hop_refused(void **state)
 		{ "nothing", "", FORMS },
 		{ "bare IPv6", "2001:db8::1", BRACKETS },
 		{ "bare IPv6 in a URL", "smtp://::1?pref=1", BRACKETS },
-		{ "brackets around IPv4", "[192.0.2.1]:25", "an IPv4 address in [..], expected ADDRESS:PORT" },
+		{ "brackets around IPv4", "[192.0.2.1]:25",
+		  "an IPv4 address in [..], expected ADDRESS:PORT" },
 		{ "brackets around a name", "[mx]:25", FORMS },
 		{ "no host", ":25", FORMS },
 		{ "no port", "mx:", PORTS },
@@ -74,10 +79,12 @@ static void test_hop_refused(void **state)
 		{ "an empty label", "a..b", FORMS },
 		{ "a dot at the end", "a.", FORMS },
 		{ "no path", "maildir:", "no path, expected maildir:PATH" },
-		{ "an unknown parameter", "smtp://mx?x=1", "unknown parameter, expected pref, ttl, port or type" },
+		{ "an unknown parameter", "smtp://mx?x=1",
+		  "unknown parameter, expected pref, ttl, port or type" },
 		{ "a wrong type", "smtp://mx?type=srv", "not a type, expected mx or a" },
 		{ "a wrong number", "smtp://mx?pref=x", "not a number after pref= or ttl=" },
-		{ "a preference too large", "smtp://mx?pref=65536", "not a number after pref= or ttl=" },
+		{ "a preference too large", "smtp://mx?pref=65536",
+		  "not a number after pref= or ttl=" },
 		{ "mail exchangers of an address", "smtp://192.0.2.1?type=mx",
 		  "type=mx of an address, expected a host name" },
 		{ "4.3 __mx__", "__mx__", "__mx__ is not available, expected a host" },
@@ -142,13 +149,15 @@ static void test_route(void **state)
 			fail_msg("%s: got %s", cases[i].name, route->hops[0].name);
 	}
 	memset(longest, 'x', sizeof longest);
-	assert_string_equal(route_for(t, (struct slice){ longest, sizeof longest })->hops[0].name, "other");
+	assert_string_equal(route_for(t, (struct slice){ longest, sizeof longest })->hops[0].name,
+			    "other");
 	route_table_free(t);
 }
 
 static void test_preference(void **state)
 {
-	static const char *const texts[] = { "smtp://c?pref=20", "smtp://a?pref=10", "smtp://b?pref=10", "smtp://d?pref=20" };
+	static const char *const texts[] = { "smtp://c?pref=20", "smtp://a?pref=10",
+					     "smtp://b?pref=10", "smtp://d?pref=20" };
 	struct route_table *t = route_table_new();
 	struct hop hops[COUNT(texts)];
 	char got[8] = "";

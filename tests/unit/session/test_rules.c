@@ -18,10 +18,14 @@ static void test_domains(void **state)
 		const char *name, *domain;
 		bool want;
 	} cases[] = {
-		{ "the domain", "example.org", true },	  { "in capitals", "EXAMPLE.ORG", true },
-		{ "its sub-domain", "a.example.org", false }, { "below a glob", "a.example.net", true },
-		{ "far below", "A.B.Example.Net", true }, { "the glob's domain", "example.net", false },
-		{ "a dot alone", ".example.net", false }, { "the letters alone", "xexample.net", false },
+		{ "the domain", "example.org", true },
+		{ "in capitals", "EXAMPLE.ORG", true },
+		{ "its sub-domain", "a.example.org", false },
+		{ "below a glob", "a.example.net", true },
+		{ "far below", "A.B.Example.Net", true },
+		{ "the glob's domain", "example.net", false },
+		{ "a dot alone", ".example.net", false },
+		{ "the letters alone", "xexample.net", false },
 		{ "nothing", "", false },
 	};
 	static char one[] = "example.org", below[] = "*.example.net", *patterns[] = { one, below };
@@ -53,8 +57,10 @@ static void test_cidrs(void **state)
 {
 	struct cidr blocks[] = { cidr("10.0.0.0/8"), cidr("2001:db8::/32"), cidr("192.0.2.1") };
 	const struct cidr_list list = { blocks, COUNT(blocks) };
-	const struct addr in[] = { addr("10.255.0.1"), addr("2001:db8:ffff::1"), addr("192.0.2.1"), addr("::ffff:10.1.1.1") };
-	const struct addr out[] = { addr("11.0.0.1"), addr("2001:db9::1"), addr("192.0.2.2"), addr("a00::1") };
+	const struct addr in[] = { addr("10.255.0.1"), addr("2001:db8:ffff::1"), addr("192.0.2.1"),
+				   addr("::ffff:10.1.1.1") };
+	const struct addr out[] = { addr("11.0.0.1"), addr("2001:db9::1"), addr("192.0.2.2"),
+				    addr("a00::1") };
 	const struct addr none = { .family = ADDR_NONE };
 
 	(void)state;
@@ -88,11 +94,11 @@ static void test_peers(void **state)
 		const char *name, *peer;
 		uint32_t want; /* 0: the door's own */
 	} cases[] = {
-		{ "the longest", "10.1.2.3", 24 },     { "the next", "10.1.3.3", 16 },
-		{ "the shortest", "10.9.9.9", 8 },     { "none", "11.1.1.1", 0 },
-		{ "exactly", "192.0.2.1", 32 },	       { "beside it", "192.0.2.2", 0 },
-		{ "IPv6 all", "2001:db9::1", 1 },      { "IPv6 block", "2001:db8::1", 48 },
-		{ "IPv6 one", "2001:db8::2", 128 },    { "D105 mapped", "::ffff:10.1.2.3", 24 },
+		{ "the longest", "10.1.2.3", 24 },  { "the next", "10.1.3.3", 16 },
+		{ "the shortest", "10.9.9.9", 8 },  { "none", "11.1.1.1", 0 },
+		{ "exactly", "192.0.2.1", 32 },	    { "beside it", "192.0.2.2", 0 },
+		{ "IPv6 all", "2001:db9::1", 1 },   { "IPv6 block", "2001:db8::1", 48 },
+		{ "IPv6 one", "2001:db8::2", 128 }, { "D105 mapped", "::ffff:10.1.2.3", 24 },
 	};
 	struct door door = { .peers = peer_map_new() };
 	struct cidr again = cidr("10.1.99.99/16");
@@ -111,7 +117,8 @@ static void test_peers(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		peer = addr(cases[i].peer);
 		if (door_settings(&door, &peer)->max_errors != cases[i].want)
-			fail_msg("%s: got %u", cases[i].name, door_settings(&door, &peer)->max_errors);
+			fail_msg("%s: got %u", cases[i].name,
+				 door_settings(&door, &peer)->max_errors);
 	}
 	assert_null(peer_map_find(door.peers, &none));
 	peer_map_free(door.peers, free_settings);
@@ -143,8 +150,10 @@ static void test_references(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_domains), cmocka_unit_test(test_cidrs),
-		cmocka_unit_test(test_peers),	cmocka_unit_test(test_references),
+		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_cidrs),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_references),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
