@@ -272,8 +272,8 @@ static void check_include(struct checker *c, struct call *call)
 
 	call->kind = CALL_INCLUDE;
 	take_tags(c, call, NULL);
-	if (call->argc != 1)
-		complain(c->complaints, at(c, call->at), "ec_include takes 1 argument, the file, not %u", call->argc);
+	if (call->argc < 1 || call->argc > 2) /* the second is for data sources, and a file ignores it */
+		complain(c->complaints, at(c, call->at), "ec_include takes 1 to 2 arguments, not %u", call->argc);
 	else if (constant_of(call->args, &uri) && (uri.len == 0 || uri.at[0] == ':' ||
 						   memmem(uri.at, uri.len, "://", 3) != NULL))
 		complain(c->complaints, at(c, call->args->at),

@@ -29,7 +29,8 @@ enum {
 /*
  * A step is one operation of the bytecode, or as much work as one: some dozens of nanoseconds.
  * After a slice a run that can wait makes room for the other sessions of its loop; at the total it
- * is a run-time error that ends the script in either error mode.
+ * is a run-time error that ends the script in either error mode. In accept, where nothing can wait,
+ * the total is a tenth.
  */
 struct sieve_budget {
 	int slice;

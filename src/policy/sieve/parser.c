@@ -15,6 +15,7 @@ struct parser {
 	struct complaints *complaints;
 	unsigned statements;
 	bool lost;
+	bool ran_out; /* at the end, inside a block */
 };
 
 static struct statement *parse_statements(struct parser *p, unsigned depth);
@@ -300,10 +301,13 @@ static struct statement *parse_block(struct parser *p, unsigned depth)
 	if (!expect(p, TOKEN_LBRACE, "'{'"))
 		return NULL;
 	block = parse_statements(p, depth + 1);
-	if (at(p, TOKEN_END) && !p->lost)
-		fail_at(p, opened, "block that is not closed, expected '}'");
-	else
-		accept_token(p, TOKEN_RBRACE);
+	if (!at(p, TOKEN_END)) {
+		expect(p, TOKEN_RBRACE, "'}'");
+	} else {
+		if (!p->ran_out) /* else the blocks around it are open for the same reason */
+			fail_at(p, opened, "block that is not closed, expected '}'");
+		p->ran_out = p->lost = true;
+	}
 	return block;
 }
 

@@ -23,11 +23,20 @@ static void program_free(struct program *program)
 	free(program);
 }
 
+static int in_order(const void *a, const void *b)
+{
+	const struct complaint *l = a, *r = b;
+
+	if (l->line != r->line)
+		return l->line < r->line ? -1 : 1;
+	return (l->col > r->col) - (l->col < r->col);
+}
+
 struct program *sieve_program_new(const char *file, struct slice source, const struct sieve_target *target,
 				  struct symbols *symbols, struct complaints *complaints)
 {
 	struct program *program = mem_new(sizeof *program);
-	unsigned errors = complaints->errors;
+	unsigned errors = complaints->errors, first = complaints->count;
 	struct statement *script;
 
 	program->refs = 1;
@@ -43,6 +52,7 @@ struct program *sieve_program_new(const char *file, struct slice source, const s
 	}
 	if (complaints->errors == errors)
 		return program;
+	qsort(complaints->list + first, complaints->count - first, sizeof *complaints->list, in_order);
 	program_free(program);
 	return NULL;
 }

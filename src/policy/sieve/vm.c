@@ -8,7 +8,8 @@
 #include "policy/macro.h"
 #include "policy/sieve/value_ops.h"
 
-enum { STEPS_TEST_MAX = 50000, BYTES_A_STEP = 64 };
+/* Where a run can't make room for others, it has that part of the total only. */
+enum { STEPS_TEST_MAX = 50000, BYTES_A_STEP = 64, ACCEPT_SHARE = 10 };
 
 /* One script inside another. cause[d]: what led into the block d deep, as a value's origin. */
 struct frame {
@@ -112,7 +113,7 @@ struct vm *sieve_vm_new(struct policy_run *run, struct scripts *scripts, const s
 	vm->run = run;
 	vm->scripts = scripts;
 	vm->budget = budget;
-	vm->total = budget.total;
+	vm->total = run->can_wait ? budget.total : budget.total / ACCEPT_SHARE;
 	vm->goes_on = goes_on;
 	return variables_grow(vm) && frame_push(vm, program, 0) ? vm : NULL;
 }
@@ -355,12 +356,21 @@ void sieve_vm_included(struct vm *vm, struct program *program, const char *why)
 		vm->frame = NULL; /* failed, and sieve_vm_go says so */
 }
 
-/* false: the whole budget is spent, which no error mode forgives. */
-static bool slice_new(struct vm *vm)
+/* VM_SLICE: let others go first. VM_FAILED: the total is spent, which no error mode forgives. */
+static enum vm_step slice_over(struct vm *vm)
 {
+	const struct frame *frame = vm->frame;
+	bool is_first = vm->slice_begun_with == 0;
+
 	vm->total -= vm->slice_begun_with - vm->slice;
-	vm->slice = vm->slice_begun_with = vm->total < vm->budget.slice ? vm->total : vm->budget.slice;
-	return vm->total > 0;
+	vm->slice = vm->total < vm->budget.slice ? vm->total : vm->budget.slice;
+	vm->slice_begun_with = vm->slice;
+	if (vm->total <= 0) {
+		policy_fail(vm->run, frame->program->file, frame->program->ops[frame->pc].line,
+			    "the script takes too many steps");
+		return VM_FAILED;
+	}
+	return is_first || !can_wait(vm) ? VM_OVER : VM_SLICE;
 }
 
 enum vm_step sieve_vm_go(struct vm *vm)
@@ -371,19 +381,8 @@ enum vm_step sieve_vm_go(struct vm *vm)
 	bool good, waits;
 
 	while (vm->frame != NULL) {
-		if (vm->slice <= 0) {
-			bool begun = vm->slice_begun_with > 0;
-
-			if (!slice_new(vm)) {
-				vm->goes_on = false;
-				op = &vm->frame->program->ops[vm->frame->pc];
-				policy_fail(vm->run, vm->frame->program->file, op->line,
-					    "the script takes too many steps");
-				return VM_FAILED;
-			}
-			if (begun && can_wait(vm))
-				return VM_SLICE;
-		}
+		if (vm->slice <= 0 && (over = slice_over(vm)) != VM_OVER)
+			return over;
 		vm->slice--;
 		op = &vm->frame->program->ops[vm->frame->pc++];
 		good = true;

@@ -77,7 +77,7 @@ static const struct {
 	{ "an include of something else", "ec_include \"http://example.org/x\"; ec_include \":datasource:a:b\"; ec_include;",
 	  "a.sieve:1:12: ec_include reads files only in this build, expected a path\n"
 	  "a.sieve:1:47: ec_include reads files only in this build, expected a path\n"
-	  "a.sieve:1:66: ec_include takes 1 argument, the file, not 0\n" },
+	  "a.sieve:1:66: ec_include takes 1 to 2 arguments, not 0\n" },
 	{ "stop takes nothing", "stop 1;", "a.sieve:1:1: stop takes 0 arguments, not 1\n" },
 	/* Tests. */
 	{ "D15 tags anywhere", "if ec_test \"${x}\" :is \"1\" { } if ec_test \"a\" \"b\" :comparator \"i;octet\" :value \"ne\" { }", "" },
@@ -88,8 +88,8 @@ static const struct {
 	{ "two match types", "if ec_test :is :contains \"a\" \"b\" { }", "a.sieve:1:16: second match type \":contains\", expected only one\n" },
 	{ "relation", "if ec_test :value \"gtt\" \"a\" \"b\" { }", "a.sieve:1:19: unknown relation \"gtt\", expected one of: gt ge lt le eq ne bitwise-and\n" },
 	{ "relation missing", "if ec_test \"a\" \"b\" :value { }", "a.sieve:1:4: :value needs a literal after it, expected one of: gt ge lt le eq ne bitwise-and\n" },
-	{ "relation of the wrong kind", "if ec_test :count 3 \"a\" \"b\" { }", "a.sieve:1:19: :count needs a literal after it, expected one of: gt ge lt le eq ne bitwise-and\n"
-	  "a.sieve:1:4: ec_test takes 2 arguments beside its tags, not 3\n" },
+	{ "relation of the wrong kind", "if ec_test :count 3 \"a\" \"b\" { }", "a.sieve:1:4: ec_test takes 2 arguments beside its tags, not 3\n"
+	  "a.sieve:1:19: :count needs a literal after it, expected one of: gt ge lt le eq ne bitwise-and\n" },
 	{ "comparator", "if ec_test :comparator \"i;ascii\" \"a\" \"b\" { }", "a.sieve:1:24: unknown comparator \"i;ascii\", expected one of: i;octet i;ascii-casemap i;ascii-numeric\n" },
 	{ "D16 no pattern with numbers", "if ec_test :contains :comparator \"i;ascii-numeric\" \"a\" \"b\" { }",
 	  "a.sieve:1:4: :contains can't use the comparator i;ascii-numeric, expected i;octet or i;ascii-casemap\n" },
@@ -156,9 +156,10 @@ static void limits(void **state)
 		assert_true(buf_printf(&script, "%s", repeated[i].tail));
 		world_script(w, "data_phase1", "a.sieve", buf_text(&script), false);
 		world_load_set(w);
-		if (w->told.len > 0 && strchr(buf_text(&w->told), '\n') != NULL)
-			w->told.len = (size_t)(strchr(w->told.at, '\n') - w->told.at) + 1; /* the first */
-		expect_told(w, repeated[i].name, repeated[i].want_complaints);
+		if (repeated[i].want_complaints[0] == '\0')
+			expect_told(w, repeated[i].name, "");
+		else if (strstr(buf_text(&w->told), repeated[i].want_complaints) == NULL)
+			fail_msg("%s: got: %s", repeated[i].name, buf_text(&w->told));
 		buf_free(&script);
 		world_free(w);
 	}
