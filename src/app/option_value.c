@@ -143,8 +143,8 @@ static const char *read_seconds(struct reading *r)
 	for (unsigned i = 0; i < sizeof units / sizeof *units; i++) {
 		if (tolower((unsigned char)*text) != units[i].letter || (*text && text[1]))
 			continue;
-		if (n > UINT32_MAX / 1000 / units[i].seconds)
-			return "expected at most 49 days";
+		if (n > UINT32_MAX || (n * 1000 + thousandths) * units[i].seconds > UINT32_MAX)
+			return "expected at most 49 days"; /* 32 bits of milliseconds */
 		return in_range(r, (n * 1000 + thousandths) * units[i].seconds, 1000, " seconds");
 	}
 	return expected;
