@@ -47,6 +47,18 @@ static void scalar_get(lua_State *L, struct arena *a, int at, struct value *out)
 	}
 }
 
+/* So is the empty table. */
+static bool is_list(lua_State *L, int at)
+{
+	if (lua_objlen(L, at) > 0)
+		return true;
+	lua_pushnil(L);
+	if (!lua_next(L, at))
+		return true;
+	lua_pop(L, 2);
+	return false;
+}
+
 static void list_get(lua_State *L, struct arena *a, int at, struct value *out)
 {
 	uint32_t count = (uint32_t)lua_objlen(L, at);
@@ -96,14 +108,15 @@ static void value_get(lua_State *L, struct policy_run *run, int at, struct value
 	const struct addr *addr;
 
 	switch (lua_type(L, at)) {
+	case LUA_TSTRING: /* nearly always */
+		*out = (struct value){ .type = VALUE_STRING };
+		out->string.at = lua_tolstring(L, at, &out->string.len);
+		return;
 	case LUA_TTABLE:
-		lua_pushnil(L);
-		if (lua_objlen(L, at) > 0 || !lua_next(L, at)) {
+		if (is_list(L, at))
 			list_get(L, &run->arena, at, out);
-			return;
-		}
-		lua_pop(L, 2);
-		hash_get(L, &run->arena, at, out);
+		else
+			hash_get(L, &run->arena, at, out);
 		return;
 	case LUA_TUSERDATA:
 		*out = (struct value){ .type = VALUE_STRING };
@@ -177,6 +190,10 @@ static int row_call(lua_State *L)
 	if (!lua_isnil(L, lua_upvalueindex(2))) {
 		lua_object_check(L, 1, (enum lua_object)lua_tointeger(L, lua_upvalueindex(2)));
 		first = 2;
+	}
+	if ((fn->flags & FN_TIER_C) && w->stub_unavailable) { /* D91 */
+		lua_pushliteral(L, "");
+		return 1;
 	}
 	if (!w->run)
 		return luaL_error(L, "%s: there is no session here", fn->name);

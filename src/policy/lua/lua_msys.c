@@ -44,30 +44,40 @@ static int method_ref(lua_State *L, int table, const char *name)
 	return LUA_NOREF;
 }
 
-/* Other hook points are known by their shape, and accepted in silence (2.3). */
-static bool is_hook(const char *name)
+static bool is_callout(const char *name)
 {
-	static const char *const scopes[] = { "core_", "validate_", "ac_", "mod_" };
-
-	for (size_t i = 0; i < sizeof scopes / sizeof scopes[0]; i++)
-		if (strncmp(name, scopes[i], strlen(scopes[i])) == 0)
+	for (unsigned i = 0; i < LUA_CALLOUTS; i++)
+		if (strcmp(name, lua_callouts[i].name) == 0)
+			return true;
+	for (unsigned i = 0; i < LUA_LIVES; i++)
+		if (strcmp(name, lua_lifecycles[i]) == 0)
 			return true;
 	return false;
 }
 
-static bool has_hooks(lua_State *L, int table)
+/*
+ * Other hook points are known by their shape, and accepted in silence (2.3). But a check that a
+ * script has for a phase that is none here must not be lost without a word.
+ */
+static bool is_hook(lua_State *L, const char *module, const char *name)
+{
+	if (is_callout(name) || strncmp(name, "core_", 5) == 0)
+		return true;
+	if (strncmp(name, "validate_", 9) != 0)
+		return false;
+	lua_worker_log(L, slice_of(lua_pushfstring(L, "%s of module %s is never called here", name, module)));
+	lua_pop(L, 1);
+	return true;
+}
+
+static bool has_hooks(lua_State *L, int table, const char *module)
 {
 	bool found = false;
 
 	for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
-		found |= lua_isfunction(L, -1) && lua_type(L, -2) == LUA_TSTRING && is_hook(lua_tostring(L, -2));
+		if (lua_isfunction(L, -1) && lua_type(L, -2) == LUA_TSTRING)
+			found |= is_hook(L, module, lua_tostring(L, -2));
 	return found;
-}
-
-static void log_unusable(lua_State *L, const char *name)
-{
-	lua_worker_log(L, slice_of(lua_pushfstring(L, "no usable methods found for module %s in registerModule call",
-						   name)));
 }
 
 static int register_module(lua_State *L)
@@ -75,28 +85,29 @@ static int register_module(lua_State *L)
 	struct lua_worker *w = lua_worker_of(L);
 	const char *name = luaL_checkstring(L, 1);
 	struct lua_module *m;
-	bool usable;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	if (!w->loading)
 		return luaL_error(L, "modules are registered when the script is loaded, not later");
 	if (w->module_count == LUA_MODULES_MAX)
 		return luaL_error(L, "more than %d modules", LUA_MODULES_MAX);
-	usable = has_hooks(L, 2);
+	if (!has_hooks(L, 2, name))
+		lua_worker_log(L, slice_of(lua_pushfstring(
+			L, "no usable methods found for module %s in registerModule call", name)));
 	m = &w->modules[w->module_count];
 	for (unsigned i = 0; i < LUA_CALLOUTS; i++)
 		m->callouts[i] = method_ref(L, 2, lua_callouts[i].name);
-	for (unsigned i = 0; i < LUA_LIVES; i++) {
+	for (unsigned i = 0; i < LUA_LIVES; i++)
 		m->lifecycles[i] = method_ref(L, 2, lua_lifecycles[i]);
-		usable |= m->lifecycles[i] != LUA_NOREF;
-	}
 	lua_pushvalue(L, 2);
 	m->table = luaL_ref(L, LUA_REGISTRYINDEX);
+	lua_createtable(L, 0, 1);
+	lua_pushvalue(L, 2);
+	lua_setfield(L, -2, "__index");
+	m->self_meta = luaL_ref(L, LUA_REGISTRYINDEX);
 	m->observe = w->loading->observe;
 	m->name = mem_strdup(name);
 	w->module_count++;
-	if (!usable)
-		log_unusable(L, name);
 	return 0;
 }
 

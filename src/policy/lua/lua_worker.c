@@ -209,7 +209,8 @@ bool lua_worker_open(struct lua_worker *w, const struct policy_stanza *stanza, c
 {
 	bool good = true;
 
-	*w = (struct lua_worker){ .host = host, .facts = &nobody };
+	*w = (struct lua_worker){ .host = host, .facts = &nobody,
+				 .stub_unavailable = stanza->stub_unavailable };
 	w->L = lua_limits_open(&w->limits);
 	lua_libs_open(w->L);
 	lua_source_open(w->L);
@@ -280,9 +281,7 @@ static void push_self(struct lua_worker *w, unsigned module)
 		return;
 	}
 	lua_newtable(co);
-	lua_createtable(co, 0, 1);
-	lua_rawgeti(co, LUA_REGISTRYINDEX, w->modules[module].table);
-	lua_setfield(co, -2, "__index");
+	lua_rawgeti(co, LUA_REGISTRYINDEX, w->modules[module].self_meta);
 	lua_setmetatable(co, -2);
 	lua_pushvalue(co, -1);
 	*self = luaL_ref(co, LUA_REGISTRYINDEX);
@@ -313,14 +312,15 @@ static int push_args(struct lua_worker *w, const char *args)
 	return (int)strlen(args);
 }
 
-/* D35: what is no answer is logged, and goes on. */
+/* D35: what is no answer is logged, and goes on. Who only observes holds up nobody. */
 static enum engine_step answer(struct lua_worker *w, const struct lua_module *m, const struct lua_callout *c)
 {
+	lua_Number said = lua_type(w->thread, 1) == LUA_TNUMBER ? lua_tonumber(w->thread, 1) : -1;
 	char text[128];
 
-	if (lua_type(w->thread, 1) == LUA_TNUMBER && lua_tonumber(w->thread, 1) == VALIDATE_DONE)
-		return ENGINE_DONE;
-	if (lua_type(w->thread, 1) == LUA_TNUMBER && lua_tonumber(w->thread, 1) == VALIDATE_CONT)
+	if (said == VALIDATE_DONE)
+		return m->observe ? ENGINE_CONT : ENGINE_DONE;
+	if (said == VALIDATE_CONT)
 		return ENGINE_CONT;
 	snprintf(text, sizeof text, "%s of module %.64s: CALLOUT error: (null)", c->name, m->name);
 	log_text(w, m->name, 0, text);

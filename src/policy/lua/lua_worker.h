@@ -30,6 +30,7 @@ struct lua_module {
 	char *name;
 	bool observe;
 	int table;
+	int self_meta; /* metatable of a session's self: what it lacks is looked up in the table */
 	int callouts[LUA_CALLOUTS];
 	int lifecycles[LUA_LIVES];
 };
@@ -57,6 +58,7 @@ struct lua_worker {
 	int entered;		     /* the function that was entered, as a reference, or LUA_NOREF */
 	unsigned reads_before;	     /* run->read_count when the callout began */
 	const struct policy_script *loading; /* NULL: registerModule is too late */
+	bool stub_unavailable;
 	bool ready;
 	struct lua_module modules[LUA_MODULES_MAX];
 	unsigned module_count;

@@ -276,6 +276,35 @@ static void test_observe(void **state)
 	world_fini(&w);
 }
 
+/* It must not keep others from being asked, either. */
+static void test_observe_done(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.script.observe = true;
+	world_must_load(&w, NULL,
+			"msys.registerModule('a', { validate_connect = function() return msys.core.VALIDATE_DONE end })\n"
+			"msys.registerModule('b', { validate_connect = function() print('asked') return 0 end })\n");
+	world_ask(&w, PHASE_CONNECT);
+	expect_text("observe", &w.logged, "limits.lua:2: asked\n");
+	world_fini(&w);
+}
+
+static void test_stub(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.stub_unavailable = true;
+	world_must_load(&w, NULL, CONNECT("print(msys.db.query('x') == '')"));
+	world_ask(&w, PHASE_CONNECT);
+	expect_text("D91", &w.logged, "limits.lua:2: true\n");
+	world_fini(&w);
+}
+
 static void test_register(void **state)
 {
 	struct world w;
@@ -284,12 +313,14 @@ static void test_register(void **state)
 	world_init(&w);
 	world_must_load(&w, NULL,
 			"msys.registerModule('nothing', { x = 1, y = function() end })\n"
-			"msys.registerModule('hooks', { core_post_msg_each_rcpt = function() end })\n"
+			"msys.registerModule('hooks', { core_post_msg_each_rcpt = function() end, validate_set_binding = function() end })\n"
 			"print('at load')\n");
 	expect_text("2.3", &w.logged,
 		    "limits.lua:1: no usable methods found for module nothing in registerModule call\n"
+		    "limits.lua:2: validate_set_binding of module hooks is never called here\n"
 		    "limits.lua:3: at load\n"
 		    "limits.lua:1: no usable methods found for module nothing in registerModule call\n"
+		    "limits.lua:2: validate_set_binding of module hooks is never called here\n"
 		    "limits.lua:3: at load\n"); /* two workers */
 	for (int phase = 0; phase < PHASE_COUNT; phase++)
 		assert_false(policy_handles(w.set, (enum phase)phase));
@@ -376,7 +407,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_callouts),	  cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_refused),		  cmocka_unit_test(test_self),
-		cmocka_unit_test(test_observe),		  cmocka_unit_test(test_register),
+		cmocka_unit_test(test_observe),		  cmocka_unit_test(test_observe_done),
+		cmocka_unit_test(test_stub),		  cmocka_unit_test(test_register),
 		cmocka_unit_test(test_require),		  cmocka_unit_test(test_nothing_dangerous),
 		cmocka_unit_test(test_without_audit),
 	};

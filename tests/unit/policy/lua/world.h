@@ -28,6 +28,7 @@ struct world {
 	struct policy_conf conf;
 	struct policy_stanza stanza;
 	struct policy_script script;
+	bool stub_unavailable;
 	struct policy_set *set;
 	struct complaints complaints;
 	struct facts facts;
@@ -150,7 +151,7 @@ static inline bool world_load(struct world *w, const char *source, const char *t
 	w->script.source = source ? source : own;
 	w->script.at = (struct place){ "tidewaiter.conf", 7, 3 };
 	w->stanza = (struct policy_stanza){ .kind = "scriptlet", .title = "scriptlet", .scripts = &w->script,
-					    .script_count = 1 };
+					    .script_count = 1, .stub_unavailable = w->stub_unavailable };
 	w->conf.stanzas = &w->stanza;
 	w->conf.stanza_count = 1;
 	w->set = policy_load(&w->conf, engines, &w->host, &w->complaints);
