@@ -214,7 +214,14 @@ static void heard_while_paused(struct stream *s)
 	}
 }
 
-static void connect_over(struct stream *s)
+/* From the loop, soon. */
+static void nudge(struct stream *s, short what)
+{
+	event_active(&s->event, what, 0);
+}
+
+/* What has come already is of the same edge: it is told next. */
+static void connect_over(struct stream *s, short what)
 {
 	int error = 0;
 	socklen_t len = sizeof error;
@@ -224,6 +231,8 @@ static void connect_over(struct stream *s)
 	s->connecting = false;
 	if (error != 0)
 		broke(s, error);
+	else if (what & (EV_READ | EV_CLOSED))
+		nudge(s, what & (EV_READ | EV_CLOSED));
 	s->hear(s->owner, error != 0 ? STREAM_BROKEN : STREAM_CONNECTED);
 }
 
@@ -250,7 +259,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (s->connecting) {
 		if (what & (EV_WRITE | EV_READ | EV_CLOSED))
-			connect_over(s);
+			connect_over(s, what);
 		return;
 	}
 	if (s->error != 0) {
@@ -288,12 +297,6 @@ static void watch(struct stream *s, short also)
 		     (short)(EV_READ | EV_CLOSED | EV_ET | EV_PERSIST | also), on_event, s);
 	event_priority_set(&s->event, 0);
 	event_add(&s->event, NULL);
-}
-
-/* From the loop, soon. */
-static void nudge(struct stream *s, short what)
-{
-	event_active(&s->event, what, 0);
 }
 
 static void init(struct stream *s, struct loop *loop, int fd, stream_hear *hear, void *owner)

@@ -298,6 +298,24 @@ static void test_hops(void **state)
 	}
 }
 
+/* A greeting that is there as soon as the connection is: both are one event. */
+static void test_quick_greeting(void **state)
+{
+	struct mail_command mail = mail_from("a@b");
+	enum relay_step step;
+	struct scene s;
+
+	(void)state;
+	scene_open(&s, NULL);
+	scene_relay(&s);
+	step = relay_mail(s.relay, &mail);
+	event_base_loop(loop_base(s.loop), EVLOOP_ONCE); /* connects */
+	peer_accept(s.peer.fd, EV_READ, &s.peer);
+	assert_int_equal(s.peer.connects, 1);
+	assert_int_equal(scene_answer(&s, step), 250);
+	scene_close(&s);
+}
+
 /* However many there are, and however slow each is. */
 static void test_reach_ends(void **state)
 {
@@ -357,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_dial_again),
 		cmocka_unit_test(test_old_connection),
 		cmocka_unit_test(test_hops),
+		cmocka_unit_test(test_quick_greeting),
 		cmocka_unit_test(test_reach_ends),
 	};
 
