@@ -44,7 +44,7 @@ void session_enter(struct session *s, enum session_state state)
 	s->state = state;
 }
 
-static void session_step(struct session *s);
+static const char shutting_down[] = "4.3.2 Service shutting down, try again later";
 
 /* --- waiting ------------------------------------------------------------------------------- */
 
@@ -143,9 +143,26 @@ void session_wake_in(struct session *s, uint64_t ms)
 	timer_set(&s->timer, ms);
 }
 
+/* Whatever it waits for is given up; the client is told and let go. */
+static void dismiss(struct session *s, enum ending how, const char *text)
+{
+	if (s->ended || s->wait == WAIT_GOODBYE)
+		return;
+	if (s->run != NULL) {
+		policy_cancel(s->run);
+		s->run = NULL;
+	}
+	if (s->wait != WAIT_NONE)
+		unpark(s);
+	session_reply(s, 421, "%s", text);
+	session_goodbye(s, how);
+}
+
 /* After anything that may have answered: send it, and read on when nothing is being waited for. */
 static void settle(struct session *s)
 {
+	if (!s->ended && s->leaving && s->wait == WAIT_NONE && s->mail == NULL)
+		dismiss(s, END_DRAIN, shutting_down);
 	if (s->ended)
 		return;
 	stream_flush(&s->client);
@@ -163,7 +180,7 @@ void session_wake(struct session *s)
 
 	CHECK(s->wait != WAIT_NONE);
 	unpark(s);
-	s->waiting_ms = clock_ms();
+	s->heard_ms = s->waiting_ms = clock_ms(); /* it was not the client that kept us waiting */
 	watch_patience(s);
 	if (after != NULL)
 		after(s);
@@ -185,23 +202,14 @@ static void bad_line(struct session *s, enum stream_got got)
 		session_error(s, 500, "5.5.2 Error: bare <CR> or <LF> received, lines end with <CR><LF>");
 }
 
-/* Nothing more will come. Without unread commands this is a client that left. */
-static void hung_up(struct session *s)
-{
-	session_end(s, END_HANGUP);
-}
-
 static void read_commands(struct session *s)
 {
 	for (int served = 0; s->wait == WAIT_NONE && !s->ended && s->state != SESSION_DATA; served++) {
 		struct slice line;
 		enum stream_got got;
 
-		if (s->leaving && s->mail == NULL) {
-			session_reply(s, 421, "4.3.2 %s shutting down", s->settings->hostname);
-			session_goodbye(s, END_DRAIN);
+		if (s->leaving && s->mail == NULL)
 			return;
-		}
 		if (served == COMMANDS_A_TURN) {
 			stream_again(&s->client);
 			return;
@@ -211,7 +219,7 @@ static void read_commands(struct session *s)
 		case STREAM_NOTHING:
 			return;
 		case STREAM_OVER:
-			hung_up(s);
+			session_goodbye(s, END_HANGUP); /* what it has asked is answered (T10) */
 			return;
 		case STREAM_GOT:
 			verb_serve(s, line);
@@ -249,8 +257,11 @@ static void hear(void *owner, enum stream_news news)
 			session_wake(s);
 		return;
 	case STREAM_ENDED:
+		if (s->wait != WAIT_OUTPUT && s->wait != WAIT_GOODBYE) /* it may still read */
+			session_end(s, END_HANGUP);
+		return;
 	case STREAM_BROKEN:
-		hung_up(s);
+		session_end(s, END_HANGUP);
 		return;
 	case STREAM_CONNECTED:
 		return; /* only what dials hears this */
@@ -443,26 +454,13 @@ void session_goodbye(struct session *s, enum ending how)
 
 /* --- from outside -------------------------------------------------------------------------- */
 
-/* Whatever it waits for is given up; the client is told and let go. */
-static void dismiss(struct session *s, enum ending how, const char *text)
-{
-	if (s->ended || s->wait == WAIT_GOODBYE)
-		return;
-	if (s->run != NULL) {
-		policy_cancel(s->run);
-		s->run = NULL;
-	}
-	if (s->wait != WAIT_NONE)
-		unpark(s);
-	session_reply(s, 421, "%s", text);
-	session_goodbye(s, how);
-}
-
 void session_drain(struct session *s, bool now)
 {
 	s->leaving = true;
-	if (now || (s->wait == WAIT_NONE && s->mail == NULL))
-		dismiss(s, END_DRAIN, "4.3.2 Service shutting down, try again later");
+	if (now)
+		dismiss(s, END_DRAIN, shutting_down);
+	else
+		settle(s);
 }
 
 void session_kick(struct session *s)

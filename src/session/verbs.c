@@ -84,8 +84,7 @@ static void mail(struct session *s, struct slice line, struct slice args)
 		return;
 	}
 	if (set->max_receptions != 0 && s->facts.message_count >= set->max_receptions) {
-		session_reply(s, 421, "4.7.0 %s too many messages on this connection", set->hostname);
-		session_goodbye(s, END_REFUSED);
+		session_refuse(s, PHASE_MAILFROM, 421, "4.7.0 Error: too many messages on this connection");
 		return;
 	}
 	fault = syntax_mail(args, &mail);
