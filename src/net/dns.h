@@ -32,7 +32,8 @@ struct dns *dns_new(struct loop *loop, const char *servers);
 void dns_free(struct dns *dns); /* cancels what is asked */
 
 /* A and AAAA, in the order of RFC 6724, /etc/hosts included. addrs is borrowed during the call. */
-typedef void dns_addrs_said(void *owner, enum dns_status status, const struct addr *addrs, unsigned count);
+typedef void dns_addrs_said(void *owner, enum dns_status status, const struct addr *addrs,
+			    unsigned count);
 struct dns_query *dns_addrs(struct dns *dns, const char *name, dns_addrs_said *said, void *owner);
 
 struct dns_mx {
@@ -40,7 +41,8 @@ struct dns_mx {
 	char name[DNS_NAME_MAX + 1];
 };
 /* Best first, equals in random order. FOUND and none: a null MX (RFC 7505), it takes no mail. */
-typedef void dns_mx_said(void *owner, enum dns_status status, const struct dns_mx *mx, unsigned count);
+typedef void dns_mx_said(void *owner, enum dns_status status, const struct dns_mx *mx,
+			 unsigned count);
 struct dns_query *dns_mx(struct dns *dns, const char *name, dns_mx_said *said, void *owner);
 
 void dns_cancel(struct dns_query *query); /* before it has said; NULL is fine */

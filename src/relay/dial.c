@@ -19,7 +19,8 @@ static bool is_prohibited(const struct route *route, const struct addr *addr)
 	return false;
 }
 
-static void addrs_said(void *owner, enum dns_status status, const struct addr *addrs, unsigned count)
+static void addrs_said(void *owner, enum dns_status status, const struct addr *addrs,
+		       unsigned count)
 {
 	struct dial *d = owner;
 

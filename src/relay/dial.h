@@ -14,8 +14,8 @@
 
 enum { DIAL_MAX = 16 };
 
-/* From the loop, never from inside dial_next. to is NULL when there are no more. name is the host's,
- * NULL when the route gives an address; both are borrowed, name lives as long as the dial. */
+/* From the loop, never from inside dial_next. to is NULL when there are no more. name is the
+ * host's, NULL when the route gives an address. Both are borrowed for the call. */
 typedef void dial_said(void *owner, const struct endpoint *to, const char *name);
 
 struct dial {

@@ -1,6 +1,6 @@
 /*
- * feed - a message on its way onto a stream: stuffed again, part by part, only as fast as the stream
- * takes it. Private to this room; embedded in its owner.
+ * feed - a message on its way onto a stream: stuffed again, part by part, only as fast as the
+ * stream takes it. Private to this room; embedded in its owner.
  *
  * From memory it is there; from its file the disk threads read it, and wake() tells from the loop
  * that a part is. The final dot goes out in one segment with the last part, so that nothing small

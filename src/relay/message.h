@@ -26,8 +26,8 @@ enum message_state {
 
 typedef void message_ready(void *owner); /* from the loop; then message_state() tells */
 
-struct message *message_new(struct loop *loop, struct jobs *jobs, const char *spool_dir, size_t memory_max,
-			    message_ready *ready, void *owner);
+struct message *message_new(struct loop *loop, struct jobs *jobs, const char *spool_dir,
+			    size_t memory_max, message_ready *ready, void *owner);
 struct message *message_ref(struct message *m);
 void message_unref(struct message *m);
 void message_orphan(struct message *m); /* ready() will not come any more: its owner goes */

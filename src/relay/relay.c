@@ -34,8 +34,8 @@ static char *first_peer(const struct hop *hop)
 	return mem_printf("maildir:%s", hop->name);
 }
 
-struct relay *relay_new(const struct relay_world *world, const struct route *route, uint64_t session,
-			struct reply *reply, relay_said *said, void *owner)
+struct relay *relay_new(const struct relay_world *world, const struct route *route,
+			uint64_t session, struct reply *reply, relay_said *said, void *owner)
 {
 	bool is_maildir = route->hops[0].kind == HOP_MAILDIR;
 	struct relay *r = is_maildir ? relay_maildir_new() : relay_smtp_new(world);

@@ -5,7 +5,8 @@
  * answered DONE with the reply filled in, or WAIT: then said() comes from the loop, once, with it
  * filled in, never from inside the call. One call at a time.
  *
- * A next hop that can't be reached, or dies, answers 451 4.4.1 or 451 4.4.2; never 2xx. After the
+ * A next hop that can't be reached, or dies, answers 451 4.4.1 or 451 4.4.2; never 2xx. Its 4xx and
+ * 5xx are passed on as they are, but for 421, which is about its own connection: 451. After the
  * message was handed over (relay_message) nothing but the next hop's own 2xx to the final dot, or
  * the Maildir's rename made durable, gives a 2xx.
  */
@@ -41,10 +42,11 @@ struct relay;
 enum relay_step { RELAY_DONE, RELAY_WAIT };
 typedef void relay_said(void *owner);
 
-/* Dials nothing yet. session is for the log. reply belongs to the caller and outlives the relay. */
-struct relay *relay_new(const struct relay_world *world, const struct route *route, uint64_t session,
-			struct reply *reply, relay_said *said, void *owner);
-/* At any time: cancels what is under way, says QUIT where that makes sense; said() will not come. */
+/* Dials nothing yet. A route whose first hop is a Maildir is that Maildir, alone. session is for the
+ * log. reply belongs to the caller and outlives the relay. */
+struct relay *relay_new(const struct relay_world *world, const struct route *route,
+			uint64_t session, struct reply *reply, relay_said *said, void *owner);
+/* At any time: cancels what is under way, says QUIT where that makes sense. No said() after it. */
 void relay_free(struct relay *r);
 
 /* Dials, greets, and sends MAIL. Refuses what the next hop lacks (T12): 555 5.6.3, 553 5.6.7. */
@@ -52,7 +54,8 @@ enum relay_step relay_mail(struct relay *r, const struct mail_command *mail);
 enum relay_step relay_rcpt(struct relay *r, const struct path *to);
 /* DATA, the message, the dot. The relay takes a reference to m. */
 enum relay_step relay_message(struct relay *r, struct message *m);
-enum relay_step relay_reset(struct relay *r); /* RSET: ready for another relay_mail */
+/* RSET: ready for another relay_mail, which dials again where it must. Always 250. */
+enum relay_step relay_reset(struct relay *r);
 
 /* "mail.example.org[192.0.2.1]:25", "maildir:/var/mail/in", for logs. Borrowed. */
 const char *relay_peer(const struct relay *r);
