@@ -47,8 +47,10 @@ static void print_help(void)
 	     "\n"
 	     "commands:");
 	for (unsigned i = 0; i < COMMANDS; i++)
-		printf("  %s %s\n        %s\n", commands[i].words, commands[i].usage, commands[i].help);
-	puts("\n\"top\" takes --every SECONDS too. Exit: 0 done, 64 the command was wrong, 1 it failed.");
+		printf("  %s %s\n        %s\n", commands[i].words, commands[i].usage,
+		       commands[i].help);
+	puts("\n\"top\" takes --every SECONDS too."
+	     " Exit: 0 done, 64 the command was wrong, 1 it failed.");
 }
 
 static int complain_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -275,8 +277,7 @@ int main(int argc, char **argv)
 			r.socket = *++argv;
 			argc--;
 		} else {
-			return complain_usage("no option \"%s\", or it lacks its value; see tidectl --help",
-					      argv[0]);
+			return complain_usage("no option \"%s\", or it lacks its value", argv[0]);
 		}
 	}
 	if (argc == 0)

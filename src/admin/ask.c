@@ -10,7 +10,7 @@
 
 enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 1000 };
 
-static const struct console_command {
+static const struct verb {
 	const char *words;
 	const char *usage;
 	const char *help;
@@ -19,17 +19,8 @@ static const struct console_command {
 	unsigned args_min, args_max;
 	unsigned options;
 } commands[] = {
-#define ROW(name, words_, right_, min, max, options_, usage_, help_)                                \
-	{                                                                                          \
-		.words = words_,                                                                   \
-		.usage = usage_,                                                                   \
-		.help = help_,                                                                     \
-		.run = ask_##name,                                                                 \
-		.right = right_,                                                                   \
-		.args_min = min,                                                                   \
-		.args_max = max,                                                                   \
-		.options = options_,                                                               \
-	},
+#define ROW(name, words, right, min, max, options, usage, help) \
+	{ words, usage, help, ask_##name, right, min, max, options },
 	CONSOLE_COMMANDS(ROW)
 #undef ROW
 };
@@ -47,7 +38,7 @@ static const struct {
 enum { OPTIONS = sizeof options / sizeof *options };
 
 /* How many of the words given are the command's; 0: it is another. */
-static unsigned command_is(const struct console_command *c, const struct slice *words, unsigned count)
+static unsigned command_is(const struct verb *c, const struct slice *words, unsigned count)
 {
 	struct slice rest, word = slice_cut(slice_of(c->words), ' ', &rest);
 	unsigned n = 0;
@@ -58,7 +49,7 @@ static unsigned command_is(const struct console_command *c, const struct slice *
 	return n;
 }
 
-static const struct console_command *command_find(const struct slice *words, unsigned count,
+static const struct verb *command_find(const struct slice *words, unsigned count,
 					  unsigned *used_out)
 {
 	for (unsigned i = 0; i < COMMANDS; i++) {
@@ -88,7 +79,7 @@ static enum ask_step unknown_command(struct ask *a, const struct slice *words, u
 			SLICE_ARGS(words[0]), near.name);
 }
 
-static bool take_option(struct ask *a, const struct console_command *c, const struct slice *words,
+static bool take_option(struct ask *a, const struct verb *c, const struct slice *words,
 			unsigned count, unsigned *at)
 {
 	for (unsigned i = 0; i < OPTIONS; i++) {
@@ -111,12 +102,14 @@ static bool take_option(struct ask *a, const struct console_command *c, const st
 	return false;
 }
 
-static enum ask_step usage(struct ask *a, const struct console_command *c)
+static enum ask_step usage(struct ask *a, const struct verb *c)
 {
-	return ask_fail(a, EXIT_OF_USAGE, "usage: %s%s%s", c->words, *c->usage ? " " : "", c->usage);
+	const char *gap = *c->usage ? " " : "";
+
+	return ask_fail(a, EXIT_OF_USAGE, "usage: %s%s%s", c->words, gap, c->usage);
 }
 
-static enum ask_step command_run(struct ask *a, const struct console_command *c, const struct slice *words,
+static enum ask_step command_run(struct ask *a, const struct verb *c, const struct slice *words,
 				 unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -142,7 +135,7 @@ static enum ask_step command_run(struct ask *a, const struct console_command *c,
 enum ask_step ask_begin(struct ask *a, const struct asker *by, char *line, size_t len)
 {
 	struct slice words[COMMAND_WORDS_MAX];
-	const struct console_command *c;
+	const struct verb *c;
 	const char *wrong;
 	unsigned count, used;
 
@@ -246,7 +239,7 @@ enum ask_step ask_done(struct ask *a)
 	return ASK_DONE;
 }
 
-static bool begins_with_words(const struct console_command *c, const struct ask *a)
+static bool begins_with_words(const struct verb *c, const struct ask *a)
 {
 	struct slice rest = slice_of(c->words);
 
@@ -261,13 +254,13 @@ enum ask_step ask_help(struct ask *a)
 	unsigned shown = 0;
 
 	ask_view(a, VIEW_LIST);
-	for (const struct console_command *c = commands; c < commands + COMMANDS; c++) {
+	for (const struct verb *c = commands; c < commands + COMMANDS; c++) {
 		if (!begins_with_words(c, a))
 			continue;
 		shown++;
 		view_row(&a->view,
-			 (struct log_field[]){ LOG_STR("command", c->words), LOG_STR("usage", c->usage),
-					       LOG_STR("help", c->help), LOG_END },
+			 VIEW_ROW(LOG_STR("command", c->words), LOG_STR("usage", c->usage),
+				  LOG_STR("help", c->help)),
 			 "%s%s%s", c->words, *c->usage ? " " : "", c->usage);
 		view_row(&a->view, NULL, "        %s", c->help);
 	}

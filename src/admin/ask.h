@@ -74,6 +74,9 @@ enum ask_step ask_fail(struct ask *a, int code, const char *text, ...)
 void ask_complain(struct ask *a, const char *text);
 void ask_view(struct ask *a, enum view_shape shape);
 bool ask_step_is_full(const struct ask *a);
+/* A row that several commands have (ask_count.c). */
+void ask_say_block_heading(struct ask *a);
+void ask_say_block(struct ask *a, const struct cidr *block, uint64_t count, uint64_t distinct);
 
 /*
  * An errand and what it gathers. Begins the struct that does; freed with free(). visit runs on the

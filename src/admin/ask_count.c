@@ -8,11 +8,28 @@
 #include "admin/words.h"
 #include "base/mem.h"
 
+#define BLOCK_ROW(prefix, count, distinct)                                                        \
+	VIEW_ROW(LOG_STR("prefix", prefix), LOG_INT("count", (int64_t)(count)),                   \
+		 LOG_INT("distinct", (int64_t)(distinct)))
+
 enum { TOP_LEN_V4 = 24, TOP_LEN_V6 = 64, TOP_STEP = 4096 /* blocks looked at in one turn */ };
 
 static const char *scope_of(const struct ask *a, struct slice name, struct audit_scope *out)
 {
 	return audit_scope_find(a->by->world->audit, name, out);
+}
+
+void ask_say_block_heading(struct ask *a)
+{
+	view_row(&a->view, NULL, "%9s %9s  %s", "SESSIONS", "ADDRESSES", "PREFIX");
+}
+
+void ask_say_block(struct ask *a, const struct cidr *block, uint64_t count, uint64_t distinct)
+{
+	char text[CIDR_TEXT_MAX];
+
+	view_row(&a->view, BLOCK_ROW(cidr_print(block, text), count, distinct),
+		 "%9" PRIu64 " %9" PRIu64 "  %s", count, distinct, text);
 }
 
 typedef uint64_t audit_question(struct audit_scope scope, const struct cidr *block);
@@ -32,10 +49,9 @@ static enum ask_step number(struct ask *a, const char *key, audit_question *ques
 	n = question(scope, &block);
 	snprintf(service, sizeof service, "%.*s", SLICE_ARGS(a->args[0]));
 	ask_view(a, VIEW_OBJECT);
-	view_row(&a->view,
-		 (struct log_field[]){ LOG_STR("service", service),
-				       LOG_STR("prefix", cidr_print(&block, text)),
-				       LOG_INT(key, (int64_t)n), LOG_END },
+	view_row(&a->view, VIEW_ROW(LOG_STR("service", service),
+			  LOG_STR("prefix", cidr_print(&block, text)),
+			  LOG_INT(key, (int64_t)n)),
 		 "%" PRIu64, n);
 	return ask_done(a);
 }
@@ -98,10 +114,7 @@ static bool print_level(void *arg, const struct cidr *block, uint64_t count, uin
 	struct levels *l = arg;
 	char text[CIDR_TEXT_MAX];
 
-	view_row(&l->ask->view,
-		 (struct log_field[]){ LOG_STR("prefix", cidr_print(block, text)),
-				       LOG_INT("count", (int64_t)count),
-				       LOG_INT("distinct", (int64_t)distinct), LOG_END },
+	view_row(&l->ask->view, BLOCK_ROW(cidr_print(block, text), count, distinct),
 		 "%*s%" PRIu64 " %s", (int)(block->len - l->walks[l->at].first), "", count, text);
 	return !ask_step_is_full(l->ask);
 }
@@ -125,7 +138,8 @@ static enum ask_step count_levels(struct ask *a, struct slice first_text, struct
 		return ask_fail(a, EXIT_OF_USAGE, "%s", wrong);
 	if (!words_number(first_text, 128, &first) || !words_number(last_text, 128, &last) ||
 	    first > last)
-		return ask_fail(a, EXIT_OF_USAGE, "\"%.*s\" is not FIRST-LAST, lengths from 0 to 128",
+		return ask_fail(a, EXIT_OF_USAGE,
+				"\"%.*s\" is not FIRST-LAST, lengths from 0 to 128",
 				SLICE_ARGS(a->args[1]));
 	l = levels_new(a);
 	if (wants(a, OPTION_V4) && first <= 32)
@@ -144,7 +158,8 @@ enum ask_step ask_count(struct ask *a)
 	if (first.len < a->args[1].len)
 		return count_levels(a, first, last);
 	if (a->options & OPTIONS_FAMILY)
-		return ask_fail(a, EXIT_OF_USAGE, "-4 and -6 go with FIRST-LAST: a prefix has a family");
+		return ask_fail(a, EXIT_OF_USAGE,
+				"-4 and -6 go with FIRST-LAST: a prefix has a family");
 	return number(a, "count", audit_count);
 }
 
@@ -164,17 +179,9 @@ static enum ask_step top_step(struct ask *a)
 		return ASK_MORE;
 	top_sort(&l->top);
 	ask_view(a, VIEW_LIST);
-	view_row(&a->view, NULL, "%9s %9s  %s", "SESSIONS", "ADDRESSES", "PREFIX");
-	for (unsigned i = 0; i < l->top.used; i++) {
-		const struct top_row *r = &l->top.rows[i];
-		char text[CIDR_TEXT_MAX];
-
-		view_row(&a->view,
-			 (struct log_field[]){ LOG_STR("prefix", cidr_print(&r->block, text)),
-					       LOG_INT("count", (int64_t)r->count),
-					       LOG_INT("distinct", (int64_t)r->distinct), LOG_END },
-			 "%9" PRIu64 " %9" PRIu64 "  %s", r->count, r->distinct, text);
-	}
+	ask_say_block_heading(a);
+	for (const struct top_row *r = l->top.rows; r < l->top.rows + l->top.used; r++)
+		ask_say_block(a, &r->block, r->count, r->distinct);
 	return ask_done(a);
 }
 

@@ -1,6 +1,7 @@
 /* who, show inbound, kick: what the workers' sessions are. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/ask.h"
@@ -55,7 +56,7 @@ static void roll_worker(struct errand *self, struct worker *w)
 	}
 }
 
-static const char *state_text(const struct session_row *row, char *out, size_t size)
+static void state_text(const struct session_row *row, char *out, size_t size)
 {
 	if (row->left_ms > 0)
 		snprintf(out, size, "%s/%s(%" PRIu64 "s)", row->state, row->wait,
@@ -64,7 +65,6 @@ static const char *state_text(const struct session_row *row, char *out, size_t s
 		snprintf(out, size, "%s/%s", row->state, row->wait);
 	else
 		snprintf(out, size, "%s", row->state);
-	return out;
 }
 
 typedef void row_print(struct view *v, const struct session_row *row,
@@ -74,10 +74,12 @@ static void who_row(struct view *v, const struct session_row *row, const struct 
 {
 	char peer[ADDR_PORT_TEXT_MAX], state[48];
 
-	view_row(v, fields, "%016" PRIx64 " %-21s %-21s %-16s %6" PRIu64 "s %4u %5u %s%s%s%s%s", row->id,
-		 addr_port_print(&row->peer, row->peer_port, peer), row->endpoint,
-		 state_text(row, state, sizeof state), row->age_ms / 1000, row->messages,
-		 row->recipients, row->helo[0] ? row->helo : "-", row->from[0] ? " from " : "", row->from,
+	addr_port_print(&row->peer, row->peer_port, peer);
+	state_text(row, state, sizeof state);
+	view_row(v, fields,
+		 "%016" PRIx64 " %-21s %-21s %-16s %6" PRIu64 "s %4u %5u %s%s%s%s%s", row->id, peer,
+		 row->endpoint, state, row->age_ms / 1000, row->messages, row->recipients,
+		 row->helo[0] ? row->helo : "-", row->from[0] ? " from " : "", row->from,
 		 row->relay[0] ? " to " : "", row->relay);
 }
 
@@ -85,13 +87,15 @@ static void who_row(struct view *v, const struct session_row *row, const struct 
 static void inbound_row(struct view *v, const struct session_row *row,
 			const struct log_field *fields)
 {
+	const char *family = row->peer.family == ADDR_V6 ? "IPv6" : "IPv4";
+	const char *floating = strcmp(row->wait, "disk") == 0 ? " [floating]" : "";
 	char peer[ADDR_PORT_TEXT_MAX], state[48];
 
+	addr_port_print(&row->peer, row->peer_port, peer);
+	state_text(row, state, sizeof state);
 	view_row(v, fields, "%d: [inbound/SMTP] %s %s %s (for %" PRIu64 "s) [%s]%s", row->fd,
-		 row->peer.family == ADDR_V6 ? "IPv6" : "IPv4",
-		 addr_port_print(&row->peer, row->peer_port, peer), state_text(row, state, sizeof state),
-		 row->idle_ms / 1000, row->module[0] ? row->module : "none",
-		 strcmp(row->wait, "disk") == 0 ? " [floating]" : "");
+		 family, peer, state, row->idle_ms / 1000, row->module[0] ? row->module : "none",
+		 floating);
 }
 
 static void print_row(struct view *v, const struct session_row *row, row_print *print)
@@ -100,25 +104,24 @@ static void print_row(struct view *v, const struct session_row *row, row_print *
 
 	snprintf(id, sizeof id, "%016" PRIx64, row->id);
 	print(v, row,
-	      (struct log_field[]){ LOG_STR("session", id),
-				    LOG_STR("client", addr_print(&row->peer, client)),
-				    LOG_INT("port", row->peer_port),
-				    LOG_STR("service", "SMTP"),
-				    LOG_STR("listener", row->endpoint),
-				    LOG_INT("fd", row->fd),
-				    LOG_STR("state", row->state),
-				    LOG_STR("wait", row->wait),
-				    LOG_STR("phase", row->module),
-				    LOG_INT("age_ms", (int64_t)row->age_ms),
-				    LOG_INT("idle_ms", (int64_t)row->idle_ms),
-				    LOG_INT("left_ms", (int64_t)row->left_ms),
-				    LOG_INT("commands", row->commands),
-				    LOG_INT("messages", row->messages),
-				    LOG_INT("recipients", row->recipients),
-				    LOG_STR("helo", row->helo),
-				    LOG_STR("from", row->from),
-				    LOG_STR("relay", row->relay),
-				    LOG_END });
+	      VIEW_ROW(LOG_STR("session", id),
+		       LOG_STR("client", addr_print(&row->peer, client)),
+		       LOG_INT("port", row->peer_port),
+		       LOG_STR("service", "SMTP"),
+		       LOG_STR("listener", row->endpoint),
+		       LOG_INT("fd", row->fd),
+		       LOG_STR("state", row->state),
+		       LOG_STR("wait", row->wait),
+		       LOG_STR("phase", row->module),
+		       LOG_INT("age_ms", (int64_t)row->age_ms),
+		       LOG_INT("idle_ms", (int64_t)row->idle_ms),
+		       LOG_INT("left_ms", (int64_t)row->left_ms),
+		       LOG_INT("commands", row->commands),
+		       LOG_INT("messages", row->messages),
+		       LOG_INT("recipients", row->recipients),
+		       LOG_STR("helo", row->helo),
+		       LOG_STR("from", row->from),
+		       LOG_STR("relay", row->relay)));
 }
 
 static enum ask_step roll_print(struct ask *a, row_print *print, ask_run *again)
@@ -200,6 +203,13 @@ struct kick {
 	unsigned kicked;
 };
 
+static bool kick_means(const struct kick *k, const struct session *s)
+{
+	if (k->id != 0)
+		return session_id(s) == k->id;
+	return cidr_contains(&k->block, session_peer(s));
+}
+
 static void kick_worker(struct errand *self, struct worker *w)
 {
 	struct kick *k = (struct kick *)self;
@@ -207,10 +217,10 @@ static void kick_worker(struct errand *self, struct worker *w)
 
 	for (s = LIST_FIRST(&w->sessions); s != NULL; s = next) {
 		next = session_next(s);
-		if (k->id != 0 ? session_id(s) == k->id : cidr_contains(&k->block, session_peer(s))) {
-			session_kick(s);
-			k->kicked++;
-		}
+		if (!kick_means(k, s))
+			continue;
+		session_kick(s);
+		k->kicked++;
 	}
 }
 
@@ -221,7 +231,7 @@ static enum ask_step kick_print(struct ask *a)
 	if (k->id != 0 && k->kicked == 0)
 		return ask_fail(a, EXIT_OF_FAILURE, "no session %016" PRIx64, k->id);
 	ask_view(a, VIEW_OBJECT);
-	view_row(&a->view, (struct log_field[]){ LOG_INT("kicked", k->kicked), LOG_END }, "kicked %u",
+	view_row(&a->view, VIEW_ROW(LOG_INT("kicked", k->kicked)), "kicked %u",
 		 k->kicked);
 	return ask_done(a);
 }
@@ -234,7 +244,10 @@ static bool session_parse(struct slice text, uint64_t *out)
 	if (text.len != 16)
 		return false;
 	memcpy(copy, text.at, 16);
-	return strspn(copy, "0123456789abcdef") == 16 && sscanf(copy, "%" SCNx64, out) == 1 && *out != 0;
+	if (strspn(copy, "0123456789abcdef") != 16)
+		return false;
+	*out = strtoull(copy, NULL, 16);
+	return *out != 0;
 }
 
 enum ask_step ask_kick(struct ask *a)

@@ -251,8 +251,8 @@ static void starved(void *owner, int error)
 }
 
 /* false: complaints tell, and what is open is the caller's to close. */
-static bool entrances_open(struct console *console, const struct console_door *doors, unsigned count,
-			   struct complaints *complaints)
+static bool entrances_open(struct console *console, const struct console_door *doors,
+			   unsigned count, struct complaints *complaints)
 {
 	while (console->entrance_count < count) {
 		struct entrance *e = &console->entrances[console->entrance_count];

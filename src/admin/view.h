@@ -10,7 +10,7 @@
  * whose sections are lists:
  *
  *   view_begin(&v, &out, json, VIEW_OBJECT);
- *   view_row(&v, (struct log_field[]){ LOG_STR("version", "0.1.0"), LOG_END }, "version 0.1.0");
+ *   view_row(&v, VIEW_ROW(LOG_STR("version", "0.1.0")), "version 0.1.0");
  *   view_section(&v, "endpoints");
  *   view_row(...);		     an object in the list "endpoints"
  *   view_end(&v);
@@ -20,6 +20,8 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+
+#define VIEW_ROW(...) ((struct log_field[]){ __VA_ARGS__, LOG_END })
 
 enum view_shape { VIEW_LIST, VIEW_OBJECT };
 

@@ -15,6 +15,7 @@ const char *words_split(char *line, size_t len, struct slice *words, unsigned mo
 			unsigned *count_out) __attribute__((warn_unused_result));
 
 /* 0 to most, decimal digits alone. */
-bool words_number(struct slice word, unsigned most, unsigned *out) __attribute__((warn_unused_result));
+bool words_number(struct slice word, unsigned most, unsigned *out)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -130,6 +130,7 @@ static void test_answers(void **state)
 		{ "show inbound", ". 0\n" },
 		{ "who 10.0.0.0/8 --json", "[]\n. 0\n" },
 		{ "kick 192.0.2.0/24", "kicked 0\n. 0\n" },
+		{ "kick 192.168.100.0/24", "kicked 0\n. 0\n" }, /* as long as an id */
 		{ "kick 0000000000000001", ". 1 no session 0000000000000001\n" },
 		{ "stats reset", ". 0\n" },
 		{ "reload", "! x.conf:2:3: warning: old\\x0astyle\nloaded /etc/x.conf\n. 0\n" },
