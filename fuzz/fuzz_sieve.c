@@ -25,7 +25,8 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 	(void)action;
 }
 
-static void logged(void *owner, const struct facts *facts, const char *file, unsigned line, struct slice text)
+static void logged(void *owner, const struct facts *facts, const char *file, unsigned line,
+		   struct slice text)
 {
 	(void)owner;
 	(void)facts;
@@ -34,7 +35,8 @@ static void logged(void *owner, const struct facts *facts, const char *file, uns
 	(void)text;
 }
 
-static void *load(const struct policy_stanza *stanza, struct policy_set *set, struct complaints *complaints)
+static void *load(const struct policy_stanza *stanza, struct policy_set *set,
+		  struct complaints *complaints)
 {
 	void *module = sieve_engine.load(stanza, set, complaints);
 
@@ -45,9 +47,12 @@ static void *load(const struct policy_stanza *stanza, struct policy_set *set, st
 
 static void run(struct policy_set *set, enum phase phase)
 {
-	struct facts_mail mail = { .from = SLICE("a+b@example.org"), .rcpt = SLICE("c@example.net"), .size = 1000 };
+	struct facts_mail mail = { .from = SLICE("a+b@example.org"),
+				   .rcpt = SLICE("c@example.net"),
+				   .size = 1000 };
 	struct facts facts = { .peer = { .family = ADDR_V4, .hi = UINT64_C(0xc0000207) << 32 },
-			       .helo = SLICE("client"), .mail = phase >= PHASE_MAILFROM ? &mail : NULL };
+			       .helo = SLICE("client"),
+			       .mail = phase >= PHASE_MAILFROM ? &mail : NULL };
 	struct verdict verdict = { 0 };
 	struct policy_run *waiting;
 
@@ -74,13 +79,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *path = script_file(data, size);
 	const struct policy_script scripts[] = {
-		{ .title = "accept_phase1", .source = path }, { .title = "connect_phase1", .source = path },
-		{ .title = "rcptto_phase1", .source = path }, { .title = "rcptto_phase2", .source = path, .observe = true },
+		{ .title = "accept_phase1", .source = path },
+		{ .title = "connect_phase1", .source = path },
+		{ .title = "rcptto_phase1", .source = path },
+		{ .title = "rcptto_phase2", .source = path, .observe = true },
 	};
-	const struct policy_stanza stanza = { .kind = "sieve", .scripts = scripts, .script_count = 4,
-					      .cache_size = 2, .cache_life_s = 10, .runtime_error_continue = size % 2 };
-	const struct policy_conf conf = { .stanzas = &stanza, .stanza_count = 1, .has_inbound_audit = true };
-	const struct policy_host host = { .count = count, .acted = acted, .logged = logged, .hostname = "h" };
+	const struct policy_stanza stanza = { .kind = "sieve",
+					      .scripts = scripts,
+					      .script_count = 4,
+					      .cache_size = 2,
+					      .cache_life_s = 10,
+					      .runtime_error_continue = size % 2 };
+	const struct policy_conf conf = { .stanzas = &stanza,
+					  .stanza_count = 1,
+					  .has_inbound_audit = true };
+	const struct policy_host host = {
+		.count = count, .acted = acted, .logged = logged, .hostname = "h"
+	};
 	struct policy_engine engine = sieve_engine;
 	const struct policy_engine *const engines[] = { &engine, NULL };
 	struct complaints complaints;

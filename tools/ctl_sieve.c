@@ -46,10 +46,12 @@ static const char usage[] =
 
 /* --- what the script sees ---------------------------------------------------------------- */
 
-static const struct given *given_find(const struct eval *e, struct slice service, const struct cidr *block)
+static const struct given *given_find(const struct eval *e, struct slice service,
+				      const struct cidr *block)
 {
 	for (unsigned i = e->given_count; i-- > 0;)
-		if (slice_equal(slice_of(e->given[i].service), service) && cidr_equal(&e->given[i].block, block))
+		if (slice_equal(slice_of(e->given[i].service), service) &&
+		    cidr_equal(&e->given[i].block, block))
 			return &e->given[i];
 	return NULL;
 }
@@ -58,11 +60,13 @@ static const char *service_fault(struct eval *e, struct slice service)
 {
 	struct audit_scope scope;
 
-	return slice_equal(service, SLICE("LISTENER")) ? NULL : audit_scope_find(e->audit, service, &scope);
+	return slice_equal(service, SLICE("LISTENER"))
+		       ? NULL
+		       : audit_scope_find(e->audit, service, &scope);
 }
 
-static const char *count(void *owner, const struct facts *facts, struct slice service, const struct cidr *block,
-			 uint64_t *out)
+static const char *count(void *owner, const struct facts *facts, struct slice service,
+			 const struct cidr *block, uint64_t *out)
 {
 	struct eval *e = owner;
 	const struct given *given = given_find(e, service, block);
@@ -122,18 +126,21 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 		return;
 	case ACTION_ERROR:
 		json_decref(json);
-		place = mem_printf("%s:%u: %.*s", action->file, action->line, SLICE_ARGS(action->text));
+		place = mem_printf("%s:%u: %.*s", action->file, action->line,
+				   SLICE_ARGS(action->text));
 		e->error = text_json(slice_of(place));
 		free(place);
 		return;
 	case ACTION_COUNT:
 		break;
 	}
-	json_object_set_new(json, "counter", action->counter.len > 0 ? text_json(action->counter) : json_null());
+	json_object_set_new(json, "counter",
+			    action->counter.len > 0 ? text_json(action->counter) : json_null());
 	json_array_append_new(e->actions, json);
 }
 
-static void logged(void *owner, const struct facts *facts, const char *file, unsigned line, struct slice text)
+static void logged(void *owner, const struct facts *facts, const char *file, unsigned line,
+		   struct slice text)
 {
 	(void)owner;
 	(void)facts;
@@ -176,7 +183,8 @@ static const char *count_option(struct eval *e, char *text)
 		return wrong;
 	errno = 0;
 	given->count = strtoull(number, &end, 10);
-	if (*number < '0' || *number > '9' || *end != '\0' || errno != 0 || given->count > INT64_MAX)
+	if (*number < '0' || *number > '9' || *end != '\0' || errno != 0 ||
+	    given->count > INT64_MAX)
 		return "the N of a count is a whole number";
 	given->service = text;
 	e->given_count++;
@@ -187,7 +195,9 @@ static struct slice address(const char *text)
 {
 	size_t len = strlen(text);
 
-	return len >= 2 && text[0] == '<' && text[len - 1] == '>' ? (struct slice){ text + 1, len - 2 } : slice_of(text);
+	return len >= 2 && text[0] == '<' && text[len - 1] == '>'
+		       ? (struct slice){ text + 1, len - 2 }
+		       : slice_of(text);
 }
 
 static const char *from_option(struct eval *e, char *text)
@@ -226,14 +236,19 @@ static const char *output_option(struct eval *e, char *text)
 }
 
 static const struct option options[] = {
-	{ "phase", required_argument, NULL, 0 },       { "count", required_argument, NULL, 0 },
-	{ "message", required_argument, NULL, 0 },     { "envelope-from", required_argument, NULL, 0 },
-	{ "envelope-to", required_argument, NULL, 0 }, { "client-addr", required_argument, NULL, 0 },
-	{ "auth-user", required_argument, NULL, 0 },   { "output-message", required_argument, NULL, 0 },
+	{ "phase", required_argument, NULL, 0 },
+	{ "count", required_argument, NULL, 0 },
+	{ "message", required_argument, NULL, 0 },
+	{ "envelope-from", required_argument, NULL, 0 },
+	{ "envelope-to", required_argument, NULL, 0 },
+	{ "client-addr", required_argument, NULL, 0 },
+	{ "auth-user", required_argument, NULL, 0 },
+	{ "output-message", required_argument, NULL, 0 },
 	{ 0 },
 };
 static const char *(*const option_take[])(struct eval *e, char *text) = {
-	phase_option, count_option, message_option, from_option, to_option, client_option, user_option, output_option,
+	phase_option, count_option,  message_option, from_option,
+	to_option,    client_option, user_option,    output_option,
 };
 
 static bool command_line(struct eval *e, int argc, char **argv)
@@ -290,7 +305,8 @@ static bool write_message(const struct eval *e)
 
 	if (e->output_path == NULL)
 		return true;
-	good = out != NULL && (e->message.len == 0 || fwrite(e->message.at, e->message.len, 1, out) == 1);
+	good = out != NULL &&
+	       (e->message.len == 0 || fwrite(e->message.at, e->message.len, 1, out) == 1);
 	if (out != NULL && fclose(out) != 0)
 		good = false;
 	if (!good)
@@ -311,7 +327,8 @@ static void set_facts(struct eval *e)
 		e->mail.rcpt_count = e->facts.rcpt_count = e->mail.rcpt.at != NULL;
 }
 
-static void *load_watched(const struct policy_stanza *stanza, struct policy_set *set, struct complaints *complaints)
+static void *load_watched(const struct policy_stanza *stanza, struct policy_set *set,
+			  struct complaints *complaints)
 {
 	void *module = sieve_engine.load(stanza, set, complaints);
 
@@ -325,9 +342,16 @@ static struct policy_set *load(struct eval *e, const struct policy_host *host)
 	char *title = mem_printf("%s_phase1", phase_name(e->phase));
 	const struct policy_script script = { .title = title, .source = e->script };
 	const struct policy_stanza stanza = {
-		.kind = "sieve", .title = "eval", .scripts = &script, .script_count = 1, .cache_size = 200, .cache_life_s = 260,
+		.kind = "sieve",
+		.title = "eval",
+		.scripts = &script,
+		.script_count = 1,
+		.cache_size = 200,
+		.cache_life_s = 260,
 	};
-	const struct policy_conf conf = { .stanzas = &stanza, .stanza_count = 1, .workers = 1, .has_inbound_audit = true };
+	const struct policy_conf conf = {
+		.stanzas = &stanza, .stanza_count = 1, .workers = 1, .has_inbound_audit = true
+	};
 	const struct policy_engine *const engines[] = { &e->engine, NULL };
 	struct complaints complaints;
 	struct policy_set *set;
@@ -360,7 +384,11 @@ static int print_result(struct eval *e)
 
 static int run(struct eval *e)
 {
-	struct policy_host host = { .owner = e, .count = count, .acted = acted, .logged = logged, .hostname = "localhost" };
+	struct policy_host host = { .owner = e,
+				    .count = count,
+				    .acted = acted,
+				    .logged = logged,
+				    .hostname = "localhost" };
 	struct policy_set *set = load(e, &host);
 	struct policy_run *waiting;
 	struct verdict verdict = { 0 };

@@ -13,14 +13,15 @@
 
 enum { SESSIONS = 10000, BATCH = 1000, RUN_S = 2 };
 
-static const char *count(void *owner, const struct facts *facts, struct slice service, const struct cidr *block,
-			 uint64_t *out)
+static const char *count(void *owner, const struct facts *facts, struct slice service,
+			 const struct cidr *block, uint64_t *out)
 {
 	struct audit_scope scope = { 0 };
 	const char *wrong = NULL;
 
 	if (slice_equal(service, SLICE("LISTENER")))
-		scope = (struct audit_scope){ audit_endpoint_service(facts->endpoint), facts->endpoint };
+		scope = (struct audit_scope){ audit_endpoint_service(facts->endpoint),
+					      facts->endpoint };
 	else
 		wrong = audit_scope_find(owner, service, &scope);
 	if (wrong == NULL)
@@ -32,11 +33,13 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 {
 	(void)owner;
 	(void)facts;
-	fprintf(stderr, "bench_sieve: unexpected %s: %.*s\n", action->name, SLICE_ARGS(action->text));
+	fprintf(stderr, "bench_sieve: unexpected %s: %.*s\n", action->name,
+		SLICE_ARGS(action->text));
 	exit(1);
 }
 
-static void logged(void *owner, const struct facts *facts, const char *file, unsigned line, struct slice text)
+static void logged(void *owner, const struct facts *facts, const char *file, unsigned line,
+		   struct slice text)
 {
 	(void)owner;
 	(void)facts;
@@ -47,8 +50,12 @@ static struct policy_set *load(const struct policy_host *host, const char *path)
 {
 	static const struct policy_engine *const engines[] = { &sieve_engine, NULL };
 	struct policy_script script = { .title = "connect_phase1", .source = path };
-	struct policy_stanza stanza = { .kind = "sieve", .title = "policy", .scripts = &script, .script_count = 1 };
-	struct policy_conf conf = { .stanzas = &stanza, .stanza_count = 1, .workers = 1, .has_inbound_audit = true };
+	struct policy_stanza stanza = {
+		.kind = "sieve", .title = "policy", .scripts = &script, .script_count = 1
+	};
+	struct policy_conf conf = {
+		.stanzas = &stanza, .stanza_count = 1, .workers = 1, .has_inbound_audit = true
+	};
 	struct complaints complaints;
 	struct policy_set *set;
 
@@ -73,7 +80,8 @@ static double measure(struct policy_set *set, const struct audit_ticket *tickets
 	do {
 		for (unsigned i = 0; i < BATCH; i++, n++) {
 			facts.peer = tickets[(n * 7919u) % SESSIONS].peer;
-			CHECK(policy_ask(set, PHASE_CONNECT, &facts, &verdict, NULL, NULL, &run) == POLICY_DONE);
+			CHECK(policy_ask(set, PHASE_CONNECT, &facts, &verdict, NULL, NULL, &run) ==
+			      POLICY_DONE);
 		}
 		now = clock();
 	} while (now - begin < RUN_S * CLOCKS_PER_SEC);
@@ -83,8 +91,13 @@ static double measure(struct policy_set *set, const struct audit_ticket *tickets
 int main(int argc, char **argv)
 {
 	struct audit *audit = audit_new();
-	struct audit_endpoint *endpoint = audit_endpoint(audit, audit_service_find(audit, "SMTP"), "127.0.0.1:25");
-	struct policy_host host = { .owner = audit, .count = count, .acted = acted, .logged = logged, .hostname = "bench" };
+	struct audit_endpoint *endpoint =
+		audit_endpoint(audit, audit_service_find(audit, "SMTP"), "127.0.0.1:25");
+	struct policy_host host = { .owner = audit,
+				    .count = count,
+				    .acted = acted,
+				    .logged = logged,
+				    .hostname = "bench" };
 	struct audit_ticket *tickets = mem_array(SESSIONS, sizeof *tickets);
 	struct policy_set *set = load(&host, argc > 1 ? argv[1] : "bench/sieve/counts.sieve");
 	double ns;

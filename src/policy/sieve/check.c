@@ -22,18 +22,21 @@ static const struct {
 
 /* What `require` may ask for. All of it is there without asking. */
 static const char *const capabilities[] = {
-	"comparator-i;ascii-casemap", "comparator-i;ascii-numeric", "comparator-i;octet", "ec_action",
-	"ec_audit", "ec_include", "ec_tarpit", "envelope", "fileinto", "include", "regex", "relational",
+	"comparator-i;ascii-casemap",
+	"comparator-i;ascii-numeric",
+	"comparator-i;octet",
+	"envelope",
+	"fileinto",
+	"include",
+	"regex",
+	"relational",
 	"variables",
 };
 
 static void check_block(struct checker *c, struct statement *block);
 
-/* For complain(c->complaints, at(...), ...). */
-static struct place at(const struct checker *c, struct spot spot)
-{
-	return (struct place){ c->file, spot.line, spot.col };
-}
+#define WRONG(c, spot, ...)                                                                        \
+	complain((c)->complaints, (struct place){ (c)->file, (spot).line, (spot).col }, __VA_ARGS__)
 
 static bool constant_of(const struct arg *arg, struct slice *out)
 {
@@ -57,8 +60,8 @@ static bool take_literal(struct checker *c, struct call *call, struct arg **link
 	struct arg *arg = *link;
 
 	if (!constant_of(arg, out)) {
-		complain(c->complaints, at(c, arg != NULL ? arg->at : call->at),
-			 "%s needs a literal after it, expected one of: %s", tag, expected);
+		WRONG(c, arg != NULL ? arg->at : call->at,
+		      "%s needs a literal after it, expected one of: %s", tag, expected);
 		return false;
 	}
 	*link = arg->next;
@@ -66,7 +69,8 @@ static bool take_literal(struct checker *c, struct call *call, struct arg **link
 	return true;
 }
 
-static void take_relation(struct checker *c, struct call *call, struct arg **link, struct match *match)
+static void take_relation(struct checker *c, struct call *call, struct arg **link,
+			  struct match *match)
 {
 	const char *tag = match->counts ? ":count" : ":value";
 	struct spot spot = *link != NULL ? (*link)->at : call->at;
@@ -74,33 +78,37 @@ static void take_relation(struct checker *c, struct call *call, struct arg **lin
 
 	if (take_literal(c, call, link, tag, sieve_relations, &name) &&
 	    !sieve_relation_find(name, &match->relation))
-		complain(c->complaints, at(c, spot), "unknown relation \"%.*s\", expected one of: %s",
-			 SLICE_ARGS(name), sieve_relations);
+		WRONG(c, spot, "unknown relation \"%.*s\", expected one of: %s", SLICE_ARGS(name),
+		      sieve_relations);
 }
 
-static void take_comparator(struct checker *c, struct call *call, struct arg **link, struct match *match)
+static void take_comparator(struct checker *c, struct call *call, struct arg **link,
+			    struct match *match)
 {
 	struct spot spot = *link != NULL ? (*link)->at : call->at;
 	struct slice name;
 
 	if (take_literal(c, call, link, ":comparator", sieve_comparators, &name) &&
 	    !sieve_comparator_find(name, &match->comparator))
-		complain(c->complaints, at(c, spot), "unknown comparator \"%.*s\", expected one of: %s",
-			 SLICE_ARGS(name), sieve_comparators);
+		WRONG(c, spot, "unknown comparator \"%.*s\", expected one of: %s", SLICE_ARGS(name),
+		      sieve_comparators);
 }
 
-static void unknown_tag(struct checker *c, const struct call *call, const struct arg *tag, bool compares)
+static void unknown_tag(struct checker *c, const struct call *call, const struct arg *tag,
+			bool compares)
 {
 	const char *own = call->fn != NULL ? call->fn->tags : NULL;
 
-	complain(c->complaints, at(c, tag->at), "%.*s has no tag \":%.*s\", expected %s%s%s%s",
-		 SLICE_ARGS(call->name), SLICE_ARGS(tag->name),
-		 compares ? "one of: :comparator " : own == NULL ? "none" : "one of: ",
-		 compares ? sieve_match_types : "", compares && own != NULL ? " and: " : "",
-		 own != NULL ? own : "");
+	WRONG(c, tag->at, "%.*s has no tag \":%.*s\", expected %s%s%s%s", SLICE_ARGS(call->name),
+	      SLICE_ARGS(tag->name),
+	      compares	    ? "one of: :comparator "
+	      : own == NULL ? "none"
+			    : "one of: ",
+	      compares ? sieve_match_types : "", compares && own != NULL ? " and: " : "",
+	      own != NULL ? own : "");
 }
 
-/* Tags may stand anywhere among the arguments (D15); what they mean goes into *match and call->tag. */
+/* Tags may stand anywhere among the arguments (D15). What they mean: *match, call->tag. */
 static void take_tags(struct checker *c, struct call *call, struct match *match)
 {
 	struct arg **link = &call->args;
@@ -117,18 +125,19 @@ static void take_tags(struct checker *c, struct call *call, struct match *match)
 		call->argc--;
 		if (match != NULL && slice_equal_nocase(tag->name, SLICE("comparator"))) {
 			take_comparator(c, call, link, match);
-		} else if (match != NULL && sieve_match_type_find(tag->name, match, &takes_relation)) {
+		} else if (match != NULL &&
+			   sieve_match_type_find(tag->name, match, &takes_relation)) {
 			if (has_type)
-				complain(c->complaints, at(c, tag->at), "second match type \":%.*s\", expected only one",
-					 SLICE_ARGS(tag->name));
+				WRONG(c, tag->at, "second match type \":%.*s\", expected only one",
+				      SLICE_ARGS(tag->name));
 			has_type = true;
 			if (takes_relation)
 				take_relation(c, call, link, match);
 		} else if (call->fn == NULL || !has_word(call->fn->tags, tag->name)) {
 			unknown_tag(c, call, tag, match != NULL);
 		} else if (call->tag.len > 0) {
-			complain(c->complaints, at(c, tag->at), "second tag \":%.*s\", expected only one",
-				 SLICE_ARGS(tag->name));
+			WRONG(c, tag->at, "second tag \":%.*s\", expected only one",
+			      SLICE_ARGS(tag->name));
 		} else {
 			call->tag = tag->name;
 		}
@@ -140,11 +149,12 @@ static void check_match(struct checker *c, struct spot spot, const struct match 
 	bool is_numeric = match->comparator == COMPARE_NUMERIC;
 
 	if (match->kind != MATCH_RELATION && is_numeric)
-		complain(c->complaints, at(c, spot), ":%s can't use the comparator i;ascii-numeric, "
-			 "expected i;octet or i;ascii-casemap", sieve_match_name(match));
+		WRONG(c, spot,
+		      ":%s can't use the comparator i;ascii-numeric, "
+		      "expected i;octet or i;ascii-casemap",
+		      sieve_match_name(match));
 	if (match->kind == MATCH_RELATION && match->relation == RELATION_BITWISE_AND && !is_numeric)
-		complain(c->complaints, at(c, spot),
-			 "the relation bitwise-and needs :comparator \"i;ascii-numeric\"");
+		WRONG(c, spot, "the relation bitwise-and needs :comparator \"i;ascii-numeric\"");
 }
 
 static const char *mask_parse(struct slice text)
@@ -198,14 +208,14 @@ static void check_args(struct checker *c, const struct call *call, const struct 
 
 	if (call->argc < min || call->argc > max) {
 		if (min == max)
-			complain(c->complaints, at(c, call->at), "%s takes %u argument%s%s, not %u", fn->name, min,
-				 min == 1 ? "" : "s", and_right, call->argc);
+			WRONG(c, call->at, "%s takes %u argument%s%s, not %u", fn->name, min,
+			      min == 1 ? "" : "s", and_right, call->argc);
 		else if (max == UINT_MAX)
-			complain(c->complaints, at(c, call->at), "%s takes at least %u argument%s%s, not %u",
-				 fn->name, min, min == 1 ? "" : "s", and_right, call->argc);
+			WRONG(c, call->at, "%s takes at least %u argument%s%s, not %u", fn->name,
+			      min, min == 1 ? "" : "s", and_right, call->argc);
 		else
-			complain(c->complaints, at(c, call->at), "%s takes %u to %u arguments%s, not %u", fn->name,
-				 min, max, and_right, call->argc);
+			WRONG(c, call->at, "%s takes %u to %u arguments%s, not %u", fn->name, min,
+			      max, and_right, call->argc);
 		return;
 	}
 	for (const struct arg *arg = call->args; arg != NULL; arg = arg->next, n++) {
@@ -214,7 +224,7 @@ static void check_args(struct checker *c, const struct call *call, const struct 
 		if (wrong == NULL)
 			wrong = cidr_fault(call, n, arg);
 		if (wrong != NULL)
-			complain(c->complaints, at(c, arg->at), "argument %u of %s: %s", n + 1, fn->name, wrong);
+			WRONG(c, arg->at, "argument %u of %s: %s", n + 1, fn->name, wrong);
 	}
 }
 
@@ -227,9 +237,9 @@ static void check_phase(struct checker *c, const struct call *call)
 		return;
 	while (first < PHASE_COUNT && (phases & PHASE_BIT(first)) == 0)
 		first++;
-	complain(c->complaints, at(c, call->at), "%s can't be used at %s, expected %s%s", call->fn->name,
-		 phase_name(c->target->phase), first < PHASE_COUNT ? phase_name(first) : "no phase",
-		 first < PHASE_COUNT && phases == PHASES_FROM(first) ? " or later" : "");
+	WRONG(c, call->at, "%s can't be used at %s, expected %s%s", call->fn->name,
+	      phase_name(c->target->phase), first < PHASE_COUNT ? phase_name(first) : "no phase",
+	      first < PHASE_COUNT && phases == PHASES_FROM(first) ? " or later" : "");
 }
 
 /* NULL: it can't be called at all, and that has been said. */
@@ -240,27 +250,27 @@ static const struct policy_fn *find_function(struct checker *c, struct call *cal
 
 	if (fn == NULL) {
 		near = fn_nearest(FN_SIEVE, call->name);
-		complain(c->complaints, at(c, call->at), "unknown function \"%.*s\"%s%s%s", SLICE_ARGS(call->name),
-			 near != NULL ? ", did you mean \"" : "", near != NULL ? near : "",
-			 near != NULL ? "\"?" : "");
+		WRONG(c, call->at, "unknown function \"%.*s\"%s%s%s", SLICE_ARGS(call->name),
+		      near != NULL ? ", did you mean \"" : "", near != NULL ? near : "",
+		      near != NULL ? "\"?" : "");
 		return NULL;
 	}
 	if (fn->flags & FN_TIER_C) {
 		call->kind = CALL_STUB;
 		if (!c->target->stub_unavailable)
-			complain(c->complaints, at(c, call->at), "function %s is not available in this build",
-				 fn->name);
+			WRONG(c, call->at, "function %s is not available in this build", fn->name);
 		return NULL;
 	}
 	if (fn->call == NULL) {
-		complain(c->complaints, at(c, call->at),
-			 fn->flags & FN_ABSENT ? "function %s is not available yet"
-					       : "%s gives no value, expected it as a statement of its own",
-			 fn->name);
+		WRONG(c, call->at,
+		      fn->flags & FN_ABSENT
+			      ? "function %s is not available yet"
+			      : "%s gives no value, expected it as a statement of its own",
+		      fn->name);
 		return NULL;
 	}
 	if ((fn->flags & FN_AUDIT) && !c->target->has_inbound_audit) {
-		complain(c->complaints, at(c, call->at), "%s requires module inbound_audit", fn->name);
+		WRONG(c, call->at, "%s requires module inbound_audit", fn->name);
 		return NULL;
 	}
 	return fn;
@@ -272,18 +282,20 @@ static void check_include(struct checker *c, struct call *call)
 
 	call->kind = CALL_INCLUDE;
 	take_tags(c, call, NULL);
-	if (call->argc < 1 || call->argc > 2) /* the second is for data sources, and a file ignores it */
-		complain(c->complaints, at(c, call->at), "ec_include takes 1 to 2 arguments, not %u", call->argc);
-	else if (constant_of(call->args, &uri) && (uri.len == 0 || uri.at[0] == ':' ||
-						   memmem(uri.at, uri.len, "://", 3) != NULL))
-		complain(c->complaints, at(c, call->args->at),
-			 "ec_include reads files only in this build, expected a path");
+	/* The second is for data sources; a file ignores it. */
+	if (call->argc < 1 || call->argc > 2)
+		WRONG(c, call->at, "ec_include takes 1 to 2 arguments, not %u", call->argc);
+	else if (constant_of(call->args, &uri) &&
+		 (uri.len == 0 || uri.at[0] == ':' || memmem(uri.at, uri.len, "://", 3) != NULL))
+		WRONG(c, call->args->at,
+		      "ec_include reads files only in this build, expected a path");
 }
 
 static void not_a_test_here(struct checker *c, const struct call *call)
 {
-	complain(c->complaints, at(c, call->at), "%.*s is a test, expected it after if, elsif or not, or in anyof or allof",
-		 SLICE_ARGS(call->name));
+	WRONG(c, call->at,
+	      "%.*s is a test, expected it after if, elsif or not, or in anyof or allof",
+	      SLICE_ARGS(call->name));
 }
 
 /* A statement of its own, or what a variable is set to. */
@@ -329,14 +341,14 @@ static void check_ec_test(struct checker *c, struct test *test)
 	take_tags(c, call, &test->match);
 	check_match(c, call->at, &test->match);
 	if (call->argc != 2) {
-		complain(c->complaints, at(c, call->at), "ec_test takes 2 arguments beside its tags, not %u", call->argc);
+		WRONG(c, call->at, "ec_test takes 2 arguments beside its tags, not %u", call->argc);
 		return;
 	}
 	test->right = take_right(call);
 	test->left = call->args;
 }
 
-/* Any function that gives a value stands as a test with the right-hand side as last argument (1.5). */
+/* Any function that gives a value is a test with the right-hand side as last argument (1.5). */
 static void check_function_test(struct checker *c, struct test *test)
 {
 	struct call *call = &test->call;
@@ -351,14 +363,14 @@ static void check_function_test(struct checker *c, struct test *test)
 		return;
 	}
 	if (!(call->fn->flags & FN_VALUE)) {
-		complain(c->complaints, at(c, call->at), "%s gives no value, expected a test", call->fn->name);
+		WRONG(c, call->at, "%s gives no value, expected a test", call->fn->name);
 		return;
 	}
 	take_tags(c, call, &test->match);
 	check_match(c, call->at, &test->match);
 	if (call->argc == 0) {
-		complain(c->complaints, at(c, call->at), "%s as a test needs a value to compare with as last argument",
-			 call->fn->name);
+		WRONG(c, call->at, "%s as a test needs a value to compare with as last argument",
+		      call->fn->name);
 		return;
 	}
 	test->right = take_right(call);
@@ -384,7 +396,7 @@ static void check_capability(struct checker *c, const struct arg *arg)
 	struct slice name;
 
 	if (!constant_of(arg, &name)) {
-		complain(c->complaints, at(c, arg->at), "require needs literals");
+		WRONG(c, arg->at, "require needs literals");
 		return;
 	}
 	if (!c->target->strict_require)
@@ -393,7 +405,7 @@ static void check_capability(struct checker *c, const struct arg *arg)
 		if (slice_equal(name, slice_of(capabilities[i])))
 			return;
 	if (fn_find(FN_SIEVE, name) == NULL)
-		complain(c->complaints, at(c, arg->at), "unknown capability \"%.*s\"", SLICE_ARGS(name));
+		WRONG(c, arg->at, "unknown capability \"%.*s\"", SLICE_ARGS(name));
 }
 
 static void check_statement(struct checker *c, struct statement *s)

@@ -33,16 +33,20 @@ static void compile_block(struct compiler *c, const struct statement *block);
 /* Room for one more: the room doubles when it is used up, and that is at powers of two. */
 static void *grow(void *array, unsigned count, size_t size)
 {
-	return (count & (count - 1)) == 0 ? mem_resize(array, count == 0 ? 1 : count * 2u, size) : array;
+	return (count & (count - 1)) == 0 ? mem_resize(array, count == 0 ? 1 : count * 2u, size)
+					  : array;
 }
 
-#define APPEND(array, count, ...) \
-	((array) = grow((array), (count), sizeof *(array)), (array)[(count)] = (__VA_ARGS__), (count)++)
+#define APPEND(array, count, ...)                                                                  \
+	((array) = grow((array), (count), sizeof *(array)), (array)[(count)] = (__VA_ARGS__),      \
+	 (count)++)
 
 static unsigned emit(struct compiler *c, enum opcode code, unsigned x)
 {
 	struct program *p = c->program;
-	struct op op = { .code = code, .negated = c->negated, .depth = c->depth, .x = x, .line = c->line };
+	struct op op = {
+		.code = code, .negated = c->negated, .depth = c->depth, .x = x, .line = c->line
+	};
 
 	return APPEND(p->ops, p->op_count, op);
 }
@@ -66,7 +70,7 @@ static unsigned slot_of(struct compiler *c, struct slice name)
 
 	if (!sieve_symbols_slot(c->symbols, name, &slot))
 		complain(c->complaints, (struct place){ c->program->file, c->line, 0 },
-			 "variable $%.*s is one too many, expected at most 1024 names in the scripts of a stanza",
+			 "variable $%.*s is one too many, expected at most 1024 names in a stanza",
 			 SLICE_ARGS(name));
 	return slot;
 }
@@ -178,7 +182,8 @@ static void compile_arg(struct compiler *c, const struct arg *arg)
 static void compile_function(struct compiler *c, const struct call *call)
 {
 	struct program *p = c->program;
-	struct site site = { call->fn, call->tag, call->argc, fn_is_terminal(call->fn, call->argc) };
+	struct site site = { call->fn, call->tag, call->argc,
+			     fn_is_terminal(call->fn, call->argc) };
 
 	for (const struct arg *arg = call->args; arg != NULL; arg = arg->next)
 		compile_arg(c, arg);
@@ -287,7 +292,8 @@ static void compile_test(struct compiler *c, const struct test *test)
 		return;
 	case TEST_ALLOF:
 	case TEST_ANYOF:
-		for (const struct test *inside = test->inside; inside != NULL; inside = inside->next) {
+		for (const struct test *inside = test->inside; inside != NULL;
+		     inside = inside->next) {
 			compile_test(c, inside);
 			if (inside->next != NULL)
 				jumps[count++] = emit(c, enough, 0);

@@ -38,7 +38,9 @@ static bool print_value(const struct value *v, struct buf *out)
 static bool print_text(const struct text *text, struct buf *out)
 {
 	static const char *const frames[][2] = {
-		[PART_TEXT] = { "\"", "\"" }, [PART_VARIABLE] = { "${", "}" }, [PART_MACRO] = { "%{", "}" },
+		[PART_TEXT] = { "\"", "\"" },
+		[PART_VARIABLE] = { "${", "}" },
+		[PART_MACRO] = { "%{", "}" },
 	};
 
 	for (unsigned i = 0; i < text->count; i++) {
@@ -61,10 +63,12 @@ static bool print_match(const struct match *m, struct buf *out)
 {
 	return buf_printf(out, " :%s %s %s%s", sieve_match_name(m),
 			  m->kind == MATCH_RELATION ? sieve_relation_name(m->relation) : "-",
-			  sieve_comparator_name(m->comparator), m->regex != NULL ? " compiled" : "");
+			  sieve_comparator_name(m->comparator),
+			  m->regex != NULL ? " compiled" : "");
 }
 
-static bool print_operand(const struct program *p, struct symbols *symbols, const struct op *op, struct buf *out)
+static bool print_operand(const struct program *p, struct symbols *symbols, const struct op *op,
+			  struct buf *out)
 {
 	switch (ops[op->code].operand) {
 	case NOTHING:

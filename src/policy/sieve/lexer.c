@@ -189,7 +189,8 @@ static size_t multiline_opening(const struct lexer *lexer)
 {
 	size_t n = 5;
 
-	if (lexer->end - lexer->at < 6 || !slice_equal_nocase((struct slice){ lexer->at, 5 }, SLICE("text:")))
+	if (lexer->end - lexer->at < 6 ||
+	    !slice_equal_nocase((struct slice){ lexer->at, 5 }, SLICE("text:")))
 		return 0;
 	while (peek(lexer, n) == ' ' || peek(lexer, n) == '\t')
 		n++;
@@ -220,7 +221,8 @@ static struct token multiline(struct lexer *lexer, size_t opening)
 	}
 	token.text.len = (size_t)(lexer->at - token.text.at);
 	if (lexer->at == lexer->end)
-		return bad_to_the_end(lexer, token, "text: that is not closed, expected a line with only '.'");
+		return bad_to_the_end(lexer, token,
+				      "text: that is not closed, expected a line with only '.'");
 	step(lexer);
 	return token;
 }
@@ -250,11 +252,13 @@ static struct token number(struct lexer *lexer)
 	}
 	if (shift != 0 && is_plain) {
 		lexer->at++;
-		too_large |= __builtin_mul_overflow(token.number, (int64_t)1 << shift, &token.number);
+		too_large |=
+			__builtin_mul_overflow(token.number, (int64_t)1 << shift, &token.number);
 	}
 	if (is_name(peek(lexer, 0))) {
 		take_name(lexer);
-		return bad(token, "number with letters after it, expected only K, M or G after a whole one");
+		return bad(token,
+			   "number with letters after it, expected K, M or G after a whole one");
 	}
 	if (!is_plain) {
 		token.type = TOKEN_STRING;
@@ -270,7 +274,8 @@ struct token sieve_lexer_next(struct lexer *lexer)
 	char c;
 
 	if (!skip_blanks(lexer))
-		return bad_to_the_end(lexer, token_at(lexer, TOKEN_BAD), "comment that is not closed, expected '*/'");
+		return bad_to_the_end(lexer, token_at(lexer, TOKEN_BAD),
+				      "comment that is not closed, expected '*/'");
 	if (lexer->at == lexer->end)
 		return token_at(lexer, TOKEN_END);
 	c = *lexer->at;

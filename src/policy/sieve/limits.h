@@ -14,14 +14,14 @@ enum {
 	SIEVE_TESTS_MAX = 256,	      /* in one anyof or allof */
 	SIEVE_ARGS_MAX = 32,	      /* of one call, tags included; targets of one `( ... ) =` */
 	SIEVE_LIST_MAX = 1024,	      /* members of a list as written */
-	SIEVE_PARTS_MAX = 128,	      /* variables, macros and the texts between them, in one string */
+	SIEVE_PARTS_MAX = 128, /* variables, macros and the texts between them, in one string */
 	SIEVE_NAME_MAX = 64,
-	SIEVE_VARIABLES_MAX = 1024,   /* different names in one stanza */
-	SIEVE_INCLUDE_DEPTH = 20,     /* 1.10 */
+	SIEVE_VARIABLES_MAX = 1024, /* different names in one stanza */
+	SIEVE_INCLUDE_DEPTH = 20,   /* 1.10 */
 
-	SIEVE_STRING_MAX = 64 << 10,  /* bytes of a string, as written or put together */
-	SIEVE_PATTERN_MAX = 4096,     /* bytes of a regular expression */
-	SIEVE_REGEX_STEPS = 50000,    /* PCRE2's match limit */
+	SIEVE_STRING_MAX = 64 << 10, /* bytes of a string, as written or put together */
+	SIEVE_PATTERN_MAX = 4096,    /* bytes of a regular expression */
+	SIEVE_REGEX_STEPS = 50000,   /* PCRE2's match limit */
 	SIEVE_REGEX_DEPTH = 500,
 	SIEVE_REGEX_HEAP_K = 512,
 };

@@ -55,7 +55,8 @@ static unsigned name_find(const char *const *names, unsigned count, struct slice
 
 bool sieve_relation_find(struct slice name, enum relation *out)
 {
-	unsigned count = sizeof relations / sizeof *relations, i = name_find(relations, count, name);
+	unsigned count = sizeof relations / sizeof *relations,
+		 i = name_find(relations, count, name);
 
 	*out = (enum relation)i;
 	return i < count;
@@ -63,7 +64,8 @@ bool sieve_relation_find(struct slice name, enum relation *out)
 
 bool sieve_comparator_find(struct slice name, enum comparator *out)
 {
-	unsigned count = sizeof comparators / sizeof *comparators, i = name_find(comparators, count, name);
+	unsigned count = sizeof comparators / sizeof *comparators,
+		 i = name_find(comparators, count, name);
 
 	*out = (enum comparator)i;
 	return i < count;
@@ -133,7 +135,9 @@ struct number sieve_number(struct slice text)
 static struct number number_of(const struct value *v)
 {
 	if (v->type == VALUE_NUMBER)
-		return (struct number){ .is_whole = true, .whole = v->number, .real = (double)v->number };
+		return (struct number){ .is_whole = true,
+					.whole = v->number,
+					.real = (double)v->number };
 	return sieve_number(v->string);
 }
 
@@ -245,11 +249,12 @@ static const char *glob_match(struct slice text, struct slice pattern, int *step
 
 static bool contains(struct slice text, struct slice part)
 {
-	return part.len == 0 || (part.len <= text.len && memmem(text.at, text.len, part.at, part.len) != NULL);
+	return part.len == 0 ||
+	       (part.len <= text.len && memmem(text.at, text.len, part.at, part.len) != NULL);
 }
 
-static const char *pattern_match(const struct match *m, struct slice text, struct slice pattern, int *steps,
-				 bool *out)
+static const char *pattern_match(const struct match *m, struct slice text, struct slice pattern,
+				 int *steps, bool *out)
 {
 	char why[REGEX_ERROR_MAX];
 	struct regex *made;
@@ -284,7 +289,8 @@ static const char *texts_match(const struct match *m, struct arena *arena, const
 		return value_no_memory;
 	if (m->kind == MATCH_GLOB)
 		return glob_match(l, r, steps, out);
-	*out = m->kind == MATCH_CONTAINS ? contains(l, r) : relation_holds(m->relation, slice_order(l, r));
+	*out = m->kind == MATCH_CONTAINS ? contains(l, r)
+					 : relation_holds(m->relation, slice_order(l, r));
 	return NULL;
 }
 
@@ -302,8 +308,8 @@ static const char *pair_match(const struct match *m, struct arena *arena, const 
 	return NULL;
 }
 
-static const char *members_of(struct arena *arena, const struct value *v, const struct value **members_out,
-			      uint32_t *count_out)
+static const char *members_of(struct arena *arena, const struct value *v,
+			      const struct value **members_out, uint32_t *count_out)
 {
 	if (v->type != VALUE_STRING && v->type != VALUE_NUMBER)
 		return value_to_list(arena, v, members_out, count_out);

@@ -12,7 +12,15 @@
 struct regex;
 
 enum match_kind { MATCH_RELATION, MATCH_CONTAINS, MATCH_GLOB, MATCH_REGEX };
-enum relation { RELATION_EQ, RELATION_NE, RELATION_GT, RELATION_GE, RELATION_LT, RELATION_LE, RELATION_BITWISE_AND };
+enum relation {
+	RELATION_EQ,
+	RELATION_NE,
+	RELATION_GT,
+	RELATION_GE,
+	RELATION_LT,
+	RELATION_LE,
+	RELATION_BITWISE_AND
+};
 enum comparator { COMPARE_OCTET, COMPARE_CASEMAP, COMPARE_NUMERIC };
 
 /* The first number in a text (D16). */
@@ -37,7 +45,8 @@ struct match {
 bool sieve_match_type_find(struct slice tag, struct match *out, bool *takes_relation_out);
 bool sieve_relation_find(struct slice name, enum relation *out);
 bool sieve_comparator_find(struct slice name, enum comparator *out);
-extern const char sieve_match_types[], sieve_relations[], sieve_comparators[]; /* all, for messages */
+/* All of them, for messages. */
+extern const char sieve_match_types[], sieve_relations[], sieve_comparators[];
 const char *sieve_match_name(const struct match *match);     /* "value" */
 const char *sieve_relation_name(enum relation relation);     /* "gt" */
 const char *sieve_comparator_name(enum comparator comparator);

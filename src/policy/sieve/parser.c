@@ -59,7 +59,8 @@ static void fail_at(struct parser *p, struct spot spot, const char *why)
 static void expected(struct parser *p, const char *what)
 {
 	const struct token *t = &p->token;
-	bool has_text = t->type == TOKEN_IDENTIFIER || t->type == TOKEN_TAG || t->type == TOKEN_VARIABLE;
+	bool has_text =
+		t->type == TOKEN_IDENTIFIER || t->type == TOKEN_TAG || t->type == TOKEN_VARIABLE;
 
 	if (p->lost)
 		return;
@@ -67,11 +68,13 @@ static void expected(struct parser *p, const char *what)
 	if (t->type == TOKEN_BAD)
 		complain(p->complaints, place_of(p, t->at), "%.*s", SLICE_ARGS(t->text));
 	else if (has_text)
-		complain(p->complaints, place_of(p, t->at), "syntax error near token %s \"%.*s\": expected %s",
+		complain(p->complaints, place_of(p, t->at),
+			 "syntax error near token %s \"%.*s\": expected %s",
 			 sieve_token_name(t->type), SLICE_ARGS(t->text), what);
 	else
-		complain(p->complaints, place_of(p, t->at), "syntax error near token %s: expected %s",
-			 sieve_token_name(t->type), what);
+		complain(p->complaints, place_of(p, t->at),
+			 "syntax error near token %s: expected %s", sieve_token_name(t->type),
+			 what);
 }
 
 static bool accept_token(struct parser *p, enum token_type type)
@@ -195,7 +198,8 @@ static struct arg *parse_variable(struct parser *p)
 	} else {
 		expected(p, "a string, a number or a variable as subscript");
 	}
-	expect(p, TOKEN_RBRACKET, "']' (a variable before '[' is a subscript; write \"${name}\" to put a list after it)");
+	expect(p, TOKEN_RBRACKET, "']' (a variable before '[' is a subscript; "
+				  "write \"${name}\" to put a list after it)");
 	return arg;
 }
 
@@ -386,7 +390,8 @@ static struct statement *parse_statement(struct parser *p, unsigned depth)
 	if (at_word(p, "require")) {
 		statement->kind = STATEMENT_REQUIRE;
 		if (depth > 0)
-			fail_at(p, p->token.at, "require inside a block, expected it at the top level");
+			fail_at(p, p->token.at,
+				"require inside a block, expected it at the top level");
 		parse_require(p, statement);
 	} else if (at(p, TOKEN_VARIABLE)) {
 		statement->kind = STATEMENT_ASSIGN;

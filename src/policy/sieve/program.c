@@ -32,8 +32,9 @@ static int in_order(const void *a, const void *b)
 	return (l->col > r->col) - (l->col < r->col);
 }
 
-struct program *sieve_program_new(const char *file, struct slice source, const struct sieve_target *target,
-				  struct symbols *symbols, struct complaints *complaints)
+struct program *sieve_program_new(const char *file, struct slice source,
+				  const struct sieve_target *target, struct symbols *symbols,
+				  struct complaints *complaints)
 {
 	struct program *program = mem_new(sizeof *program);
 	unsigned errors = complaints->errors, first = complaints->count;
@@ -52,7 +53,8 @@ struct program *sieve_program_new(const char *file, struct slice source, const s
 	}
 	if (complaints->errors == errors)
 		return program;
-	qsort(complaints->list + first, complaints->count - first, sizeof *complaints->list, in_order);
+	qsort(complaints->list + first, complaints->count - first, sizeof *complaints->list,
+	      in_order);
 	program_free(program);
 	return NULL;
 }
@@ -65,6 +67,7 @@ struct program *sieve_program_ref(struct program *program)
 
 void sieve_program_unref(struct program *program)
 {
-	if (program != NULL && atomic_fetch_sub_explicit(&program->refs, 1, memory_order_acq_rel) == 1)
+	if (program != NULL &&
+	    atomic_fetch_sub_explicit(&program->refs, 1, memory_order_acq_rel) == 1)
 		program_free(program);
 }

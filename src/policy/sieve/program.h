@@ -84,8 +84,9 @@ struct program {
 };
 
 /* Parse, check and compile. NULL: there are complaints. The caller holds the first reference. */
-struct program *sieve_program_new(const char *file, struct slice source, const struct sieve_target *target,
-				  struct symbols *symbols, struct complaints *complaints);
+struct program *sieve_program_new(const char *file, struct slice source,
+				  const struct sieve_target *target, struct symbols *symbols,
+				  struct complaints *complaints);
 struct program *sieve_program_ref(struct program *program);
 void sieve_program_unref(struct program *program); /* NULL is harmless */
 

@@ -27,8 +27,8 @@ static pcre2_code *compile(struct slice pattern, bool ignore_case, int *why, siz
 	pcre2_code *code;
 
 	pcre2_set_max_pattern_length(limits, SIEVE_PATTERN_MAX);
-	code = pcre2_compile((PCRE2_SPTR)pattern.at, pattern.len, ignore_case ? PCRE2_CASELESS : 0, why,
-			     where, limits);
+	code = pcre2_compile((PCRE2_SPTR)pattern.at, pattern.len, ignore_case ? PCRE2_CASELESS : 0,
+			     why, where, limits);
 	pcre2_compile_context_free(limits);
 	return code;
 }
@@ -68,13 +68,14 @@ const char *sieve_regex_match(const struct regex *regex, struct slice text, bool
 	pcre2_match_data *where = there(pcre2_match_data_create(1, NULL));
 	int got;
 
-	got = pcre2_match(regex->code, (PCRE2_SPTR)(text.len > 0 ? text.at : ""), text.len, 0, 0, where,
-			  regex->limits);
+	got = pcre2_match(regex->code, (PCRE2_SPTR)(text.len > 0 ? text.at : ""), text.len, 0, 0,
+			  where, regex->limits);
 	pcre2_match_data_free(where);
 	*out = got >= 0;
 	if (got >= 0 || got == PCRE2_ERROR_NOMATCH)
 		return NULL;
-	return got == PCRE2_ERROR_MATCHLIMIT || got == PCRE2_ERROR_DEPTHLIMIT || got == PCRE2_ERROR_HEAPLIMIT
+	return got == PCRE2_ERROR_MATCHLIMIT || got == PCRE2_ERROR_DEPTHLIMIT ||
+			       got == PCRE2_ERROR_HEAPLIMIT
 		       ? "the regular expression takes too long on this text"
 		       : "the regular expression can't be used on this text";
 }

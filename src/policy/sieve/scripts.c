@@ -93,9 +93,11 @@ struct program *sieve_scripts_read(struct scripts *scripts, const char *path, en
 	buf_init(&source, SIEVE_SOURCE_MAX);
 	wrong = read_source(path, &source);
 	if (wrong != NULL)
-		complain(complaints, (struct place){ .file = path }, "can't read this script: %s", wrong);
+		complain(complaints, (struct place){ .file = path }, "can't read this script: %s",
+			 wrong);
 	else
-		program = sieve_program_new(path, buf_slice(&source), &target, scripts->symbols, complaints);
+		program = sieve_program_new(path, buf_slice(&source), &target, scripts->symbols,
+					    complaints);
 	buf_free(&source);
 	return program;
 }
@@ -105,7 +107,8 @@ static char *key_of(const char *path, enum phase phase)
 	return mem_printf("%s %s", phase_name(phase), path);
 }
 
-struct program *sieve_scripts_find(struct scripts *scripts, const char *path, enum phase phase, bool stale_is_good)
+struct program *sieve_scripts_find(struct scripts *scripts, const char *path, enum phase phase,
+				   bool stale_is_good)
 {
 	uint64_t now = clock_ms(), life_ms = scripts->conf.cache_life_s * UINT64_C(1000);
 	struct program *program = NULL;
@@ -124,7 +127,8 @@ struct program *sieve_scripts_find(struct scripts *scripts, const char *path, en
 	return program;
 }
 
-static void remember(struct scripts *scripts, const char *path, enum phase phase, struct program *program)
+static void remember(struct scripts *scripts, const char *path, enum phase phase,
+		     struct program *program)
 {
 	struct cached *cached = mem_new(sizeof *cached), *old;
 
@@ -187,8 +191,9 @@ static bool is_on_way(const struct way *way, const char *path)
 static void preload(struct scripts *scripts, const struct program *program, enum phase phase,
 		    const struct way *way, struct complaints *complaints);
 
-static void preload_one(struct scripts *scripts, const struct program *from, const struct include *include,
-			enum phase phase, const struct way *way, struct complaints *complaints)
+static void preload_one(struct scripts *scripts, const struct program *from,
+			const struct include *include, enum phase phase, const struct way *way,
+			struct complaints *complaints)
 {
 	struct place at = { from->file, include->at.line, include->at.col };
 	char *path = sieve_scripts_path(from, include->path);
@@ -197,7 +202,8 @@ static void preload_one(struct scripts *scripts, const struct program *from, con
 	if (path == NULL)
 		complain(complaints, at, "\"%.*s\" is not a path", SLICE_ARGS(include->path));
 	else if (is_on_way(way, path))
-		complain(complaints, at, "%s includes itself%s", path, strcmp(way->path, path) != 0 ? ", in a circle" : "");
+		complain(complaints, at, "%s includes itself%s", path,
+			 strcmp(way->path, path) != 0 ? ", in a circle" : "");
 	else if (way->depth == SIEVE_INCLUDE_DEPTH)
 		complain(complaints, at, "scripts include each other deeper than 20");
 	else if (access(path, R_OK) != 0)
@@ -205,7 +211,8 @@ static void preload_one(struct scripts *scripts, const struct program *from, con
 	else if ((program = sieve_scripts_find(scripts, path, phase, true)) == NULL)
 		program = sieve_scripts_fetch(scripts, path, phase, complaints);
 	if (program != NULL)
-		preload(scripts, program, phase, &(struct way){ way, path, way->depth + 1 }, complaints);
+		preload(scripts, program, phase, &(struct way){ way, path, way->depth + 1 },
+			complaints);
 	sieve_program_unref(program);
 	free(path);
 }

@@ -31,7 +31,8 @@ void sieve_scripts_preload(struct scripts *scripts, const struct program *progra
 			   struct complaints *complaints);
 
 /* From the cache, with a reference. NULL: it has to be read. */
-struct program *sieve_scripts_find(struct scripts *scripts, const char *path, enum phase phase, bool stale_is_good);
+struct program *sieve_scripts_find(struct scripts *scripts, const char *path, enum phase phase,
+				   bool stale_is_good);
 /* Find or read, and remember. */
 struct program *sieve_scripts_fetch(struct scripts *scripts, const char *path, enum phase phase,
 				    struct complaints *complaints);

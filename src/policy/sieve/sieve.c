@@ -56,7 +56,8 @@ static bool title_parse(const char *title, enum phase *phase, unsigned *half)
 	       phase_find(name.at, (unsigned)name.len, phase);
 }
 
-static void script_load(struct module *m, const struct policy_script *script, struct complaints *complaints)
+static void script_load(struct module *m, const struct policy_script *script,
+			struct complaints *complaints)
 {
 	enum phase phase;
 	unsigned half;
@@ -64,13 +65,15 @@ static void script_load(struct module *m, const struct policy_script *script, st
 
 	if (!title_parse(script->title, &phase, &half)) {
 		complain(complaints, script->at,
-			 "no script \"%s\" is ever run, expected PHASE_phase1 or PHASE_phase2, PHASE being one of: "
-			 "accept connect ehlo mailfrom rcptto data", script->title);
+			 "no script \"%s\" is ever run, expected PHASE_phase1 or PHASE_phase2, "
+			 "PHASE being one of: accept connect ehlo mailfrom rcptto data",
+			 script->title);
 		return;
 	}
 	place = &m->script[phase][half];
 	if (place->program != NULL) {
-		complain(complaints, script->at, "second script \"%s\", expected only one", script->title);
+		complain(complaints, script->at, "second script \"%s\", expected only one",
+			 script->title);
 		return;
 	}
 	place->observe = script->observe;
@@ -89,7 +92,8 @@ static void unload(void *module)
 	free(m);
 }
 
-static void *load(const struct policy_stanza *stanza, struct policy_set *set, struct complaints *complaints)
+static void *load(const struct policy_stanza *stanza, struct policy_set *set,
+		  struct complaints *complaints)
 {
 	struct scripts_conf conf = {
 		.target = {
@@ -166,7 +170,8 @@ static void file_read(struct job *job)
 	struct complaints complaints;
 
 	complaints_init(&complaints);
-	errand->program = sieve_scripts_fetch(errand->scripts, errand->path, errand->phase, &complaints);
+	errand->program =
+		sieve_scripts_fetch(errand->scripts, errand->path, errand->phase, &complaints);
 	if (errand->program == NULL)
 		complaint_print(&complaints.list[0], errand->why, sizeof errand->why);
 	complaints_free(&complaints);
@@ -282,7 +287,8 @@ static enum engine_step go(struct module *m, struct policy_run *run, struct turn
 		turn->half++;
 	}
 	run->state = NULL;
-	return !run->observe && (step == VM_ANSWERED || step == VM_FAILED) ? ENGINE_DONE : ENGINE_CONT;
+	return !run->observe && (step == VM_ANSWERED || step == VM_FAILED) ? ENGINE_DONE
+									   : ENGINE_CONT;
 }
 
 static enum engine_step run_phase(void *module, struct policy_run *run)

@@ -60,7 +60,8 @@ static bool take_braces(struct splitter *s, bool *fits_out)
 	if (close == NULL)
 		return false;
 	inside.len = (size_t)(close - inside.at);
-	if (kind == PART_VARIABLE ? !is_plain_name(inside) : memchr(inside.at, '\\', inside.len) != NULL)
+	if (kind == PART_VARIABLE ? !is_plain_name(inside)
+				  : memchr(inside.at, '\\', inside.len) != NULL)
 		return false;
 	*fits_out = end_plain(s) && add_part(s, kind, inside);
 	s->at += inside.len + 3;
@@ -90,7 +91,8 @@ static bool split(struct splitter *s)
 			s->at++;
 		else if (is_escape(s))
 			s->at++;
-		else if ((peek(s, 0) == '$' || peek(s, 0) == '%') && peek(s, 1) == '{' && take_braces(s, &fits))
+		else if ((peek(s, 0) == '$' || peek(s, 0) == '%') && peek(s, 1) == '{' &&
+			 take_braces(s, &fits))
 			continue;
 		s->out[s->len++] = s->raw.at[s->at++];
 	}
@@ -99,7 +101,8 @@ static bool split(struct splitter *s)
 
 const char *sieve_text_parse(struct arena *arena, const struct token *string, struct text *out)
 {
-	struct splitter s = { .raw = string->text, .is_multiline = string->type == TOKEN_MULTILINE };
+	struct splitter s = { .raw = string->text,
+			      .is_multiline = string->type == TOKEN_MULTILINE };
 
 	*out = (struct text){ 0 };
 	if (s.raw.len > SIEVE_STRING_MAX)

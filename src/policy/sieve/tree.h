@@ -27,7 +27,7 @@ struct arg {
 /* What a call is for; the checker fills it in. */
 enum call_kind {
 	CALL_FUNCTION, /* fn */
-	CALL_STUB,     /* a function that is not in this build, where the site wants it to do nothing (D91) */
+	CALL_STUB, /* not in this build, and to do nothing instead (D91) */
 	CALL_INCLUDE,
 	CALL_STOP
 };
@@ -56,7 +56,13 @@ struct test {
 	struct arg *right; /* NULL: the call's own value is the truth */
 };
 
-enum statement_kind { STATEMENT_REQUIRE, STATEMENT_IF, STATEMENT_ASSIGN, STATEMENT_SPREAD, STATEMENT_COMMAND };
+enum statement_kind {
+	STATEMENT_REQUIRE,
+	STATEMENT_IF,
+	STATEMENT_ASSIGN,
+	STATEMENT_SPREAD,
+	STATEMENT_COMMAND
+};
 
 /* if, elsif and else are a chain; else has no test. */
 struct branch {

@@ -11,7 +11,8 @@ const char *sieve_text_of(struct arena *arena, const struct value *v, struct sli
 	return value_to_string(arena, v, out);
 }
 
-const char *sieve_put_together(struct arena *arena, const struct slice *pieces, unsigned count, struct slice *out)
+const char *sieve_put_together(struct arena *arena, const struct slice *pieces, unsigned count,
+			       struct slice *out)
 {
 	size_t len = 0;
 	char *at;
@@ -33,7 +34,8 @@ const char *sieve_put_together(struct arena *arena, const struct slice *pieces, 
 	return NULL;
 }
 
-const char *sieve_list_of(struct arena *arena, const struct value *members, uint32_t count, struct value *out)
+const char *sieve_list_of(struct arena *arena, const struct value *members, uint32_t count,
+			  struct value *out)
 {
 	struct value *list = arena_take(arena, count * sizeof *list);
 	const char *wrong = NULL;
@@ -59,8 +61,8 @@ static bool is_numeric(const struct value *index)
 	return value_to_number(index, &n) == NULL;
 }
 
-static const char *hash_element(const struct value *from, const struct value *index, struct value *out,
-				bool *found_out)
+static const char *hash_element(const struct value *from, const struct value *index,
+				struct value *out, bool *found_out)
 {
 	const struct value *found;
 

@@ -73,7 +73,8 @@ static bool go_on_after(struct vm *vm, const char *why)
 
 static bool frame_push(struct vm *vm, const struct program *program, uint8_t cause)
 {
-	struct frame *frame = arena_take(&vm->run->arena, sizeof *frame + program->stack_max * sizeof frame->stack[0]);
+	struct frame *frame = arena_take(
+		&vm->run->arena, sizeof *frame + program->stack_max * sizeof frame->stack[0]);
 
 	if (frame == NULL)
 		return false;
@@ -103,8 +104,8 @@ static bool variables_grow(struct vm *vm)
 	return true;
 }
 
-struct vm *sieve_vm_new(struct policy_run *run, struct scripts *scripts, const struct program *program,
-			struct sieve_budget budget, bool goes_on)
+struct vm *sieve_vm_new(struct policy_run *run, struct scripts *scripts,
+			const struct program *program, struct sieve_budget budget, bool goes_on)
 {
 	struct vm *vm = arena_take(&run->arena, sizeof *vm);
 
@@ -126,12 +127,10 @@ void sieve_vm_fini(struct vm *vm)
 	vm->wants = NULL;
 }
 
-static struct value *push(struct vm *vm, struct value v)
+/* Room for one more. It is filled in where it lies: values that travel by copy cost more. */
+static struct value *push(struct vm *vm)
 {
-	struct frame *frame = vm->frame;
-
-	frame->stack[frame->top] = v;
-	return &frame->stack[frame->top++];
+	return &vm->frame->stack[vm->frame->top++];
 }
 
 static struct value *pop(struct vm *vm, unsigned count)
@@ -140,22 +139,27 @@ static struct value *pop(struct vm *vm, unsigned count)
 	return &vm->frame->stack[vm->frame->top];
 }
 
-/* What an operation makes, or "" when it failed and the script goes on (1.9). */
-static bool push_made(struct vm *vm, const char *wrong, struct value v)
+/* What an operation left in *v, or "" when it failed and the script goes on (1.9). */
+static bool made(struct vm *vm, struct value *v, const char *wrong)
 {
-	push(vm, wrong == NULL ? v : VALUE_STR(SLICE("")));
-	return wrong == NULL || go_on_after(vm, wrong);
+	if (wrong == NULL)
+		return true;
+	*v = VALUE_STR(SLICE(""));
+	return go_on_after(vm, wrong);
 }
 
 static bool do_string_of(struct vm *vm, uint32_t slot)
 {
-	struct value v = { .type = VALUE_STRING, .origin = (uint8_t)value_origin(&vm->variables[slot]) };
-	const char *wrong = sieve_text_of(&vm->run->arena, &vm->variables[slot], &v.string);
+	const struct value *variable = &vm->variables[slot];
+	struct value *v = push(vm);
 
-	return push_made(vm, wrong, v);
+	v->type = VALUE_STRING;
+	v->origin = (uint8_t)value_origin(variable);
+	return made(vm, v, sieve_text_of(&vm->run->arena, variable, &v->string));
 }
 
-static const char *part_value(struct vm *vm, const struct part *part, struct slice *out, uint8_t *origin)
+static const char *part_value(struct vm *vm, const struct part *part, struct slice *out,
+			      uint8_t *origin)
 {
 	const struct value *variable;
 
@@ -176,35 +180,42 @@ static const char *part_value(struct vm *vm, const struct part *part, struct sli
 
 static bool do_text(struct vm *vm, const struct text *text)
 {
-	struct value v = { .type = VALUE_STRING };
+	struct value *v = push(vm);
 	struct slice pieces[SIEVE_PARTS_MAX];
 	const char *wrong = NULL;
 
+	v->type = VALUE_STRING;
+	v->origin = 0;
 	for (unsigned i = 0; i < text->count && wrong == NULL; i++)
-		wrong = part_value(vm, &text->parts[i], &pieces[i], &v.origin);
+		wrong = part_value(vm, &text->parts[i], &pieces[i], &v->origin);
 	if (wrong == NULL)
-		wrong = sieve_put_together(&vm->run->arena, pieces, text->count, &v.string);
-	return push_made(vm, wrong, v);
+		wrong = sieve_put_together(&vm->run->arena, pieces, text->count, &v->string);
+	return made(vm, v, wrong);
 }
 
 static bool do_list(struct vm *vm, uint32_t count)
 {
 	struct value list = { .type = VALUE_LIST, .count = count };
 	const char *wrong = sieve_list_of(&vm->run->arena, pop(vm, count), count, &list);
+	struct value *v = push(vm);
 
-	return push_made(vm, wrong, list);
+	*v = list;
+	return made(vm, v, wrong);
 }
 
 static bool do_index(struct vm *vm)
 {
 	const struct value *from = pop(vm, 2), *index = from + 1;
-	struct value element = VALUE_STR(SLICE(""));
+	struct value element = VALUE_STR(SLICE("")), *v;
 	bool found;
 	const char *wrong = sieve_element(&vm->run->arena, from, index, &element, &found);
 
 	if (wrong == NULL && !found) /* D8 */
-		log_debug("%s:%u: a subscript finds nothing", vm->frame->program->file, op_now(vm)->line);
-	return push_made(vm, wrong, element);
+		log_debug("%s:%u: a subscript finds nothing", vm->frame->program->file,
+			  op_now(vm)->line);
+	v = push(vm);
+	*v = element;
+	return made(vm, v, wrong);
 }
 
 /* What it gave is on the stack; *over_out: how the script ends with it. */
@@ -214,6 +225,7 @@ static bool do_call(struct vm *vm, const struct op *op, enum vm_step *over_out)
 	struct fn_call call;
 	size_t used = vm->run->arena.used;
 	const struct value *args = pop(vm, site->argc);
+	struct value *v;
 	bool worked;
 
 	call.run = vm->run;
@@ -227,7 +239,9 @@ static bool do_call(struct vm *vm, const struct op *op, enum vm_step *over_out)
 	vm->slice -= (int)((vm->run->arena.used - used) / BYTES_A_STEP);
 	if (worked && site->ends)
 		*over_out = site->fn->flags & FN_DONE ? VM_ANSWERED : VM_KEPT;
-	return push_made(vm, worked ? NULL : call.error, call.result);
+	v = push(vm);
+	*v = call.result;
+	return made(vm, v, worked ? NULL : call.error);
 }
 
 static bool do_spread(struct vm *vm, uint32_t count)
@@ -238,8 +252,9 @@ static bool do_spread(struct vm *vm, uint32_t count)
 	const char *wrong = value_to_list(&vm->run->arena, &from, &members, &n);
 
 	while (count-- > 0) {
-		struct value *v = push(vm, wrong == NULL && count < n ? members[count] : VALUE_STR(SLICE("")));
+		struct value *v = push(vm);
 
+		*v = wrong == NULL && count < n ? members[count] : VALUE_STR(SLICE(""));
 		if (v->origin == 0)
 			v->origin = from.origin;
 	}
@@ -259,8 +274,8 @@ static bool do_match(struct vm *vm, const struct op *op)
 	unsigned origin = value_origin(left) != 0 ? value_origin(left) : value_origin(right);
 	int steps = STEPS_TEST_MAX;
 	bool truth;
-	const char *wrong = sieve_match(&vm->frame->program->matches[op->x], &vm->run->arena, left, right,
-					&steps, &truth);
+	const char *wrong = sieve_match(&vm->frame->program->matches[op->x], &vm->run->arena, left,
+					right, &steps, &truth);
 
 	vm->slice -= STEPS_TEST_MAX - steps;
 	came_to(vm, op, truth, origin);
@@ -278,7 +293,8 @@ static bool include_failed(struct vm *vm, const char *why)
 {
 	char text[400];
 
-	snprintf(text, sizeof text, "ec_include \"%s\": %s", vm->wants != NULL ? vm->wants : "", why);
+	snprintf(text, sizeof text, "ec_include \"%s\": %s", vm->wants != NULL ? vm->wants : "",
+		 why);
 	free((char *)vm->wants);
 	vm->wants = NULL;
 	return go_on_after(vm, text);
@@ -338,7 +354,8 @@ static bool do_include(struct vm *vm, bool *waits_out)
 	if (policy_set_host(vm->run->set)->jobs == NULL)
 		return include_now(vm);
 	if (!can_wait(vm))
-		return include_failed(vm, "a script can't wait for a file in this phase"); /* D113 */
+		return include_failed(vm,
+				      "a script can't wait for a file in this phase"); /* D113 */
 	*waits_out = true;
 	return true;
 }
@@ -394,10 +411,10 @@ enum vm_step sieve_vm_go(struct vm *vm)
 			vm->depth--;
 			continue;
 		case OP_CONSTANT:
-			push(vm, vm->frame->program->constants[op->x]);
+			*push(vm) = vm->frame->program->constants[op->x];
 			continue;
 		case OP_VARIABLE:
-			push(vm, vm->variables[op->x]);
+			*push(vm) = vm->variables[op->x];
 			continue;
 		case OP_STRING_OF:
 			good = do_string_of(vm, op->x);

@@ -23,8 +23,9 @@ enum vm_step {
 struct vm;
 
 /* NULL: the arena is full. program is borrowed, and lives as long as the set. */
-struct vm *sieve_vm_new(struct policy_run *run, struct scripts *scripts, const struct program *program,
-			struct sieve_budget budget, bool goes_on /* after errors (1.9) */);
+struct vm *sieve_vm_new(struct policy_run *run, struct scripts *scripts,
+			const struct program *program, struct sieve_budget budget,
+			bool goes_on /* after errors (1.9) */);
 void sieve_vm_fini(struct vm *vm); /* lets go of the programs it holds */
 
 enum vm_step sieve_vm_go(struct vm *vm);

@@ -33,10 +33,13 @@ static void numbers(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct number got = sieve_number(slice_of(cases[i].text));
-		double off = got.real - cases[i].want_real, bearable = fabs(cases[i].want_real) * 1e-15;
+		double off = got.real - cases[i].want_real,
+		       bearable = fabs(cases[i].want_real) * 1e-15;
 
-		if (got.is_whole != cases[i].want_is_whole || got.whole != cases[i].want_whole || fabs(off) > bearable)
-			fail_msg("\"%s\": got %d %lld %f", cases[i].text, got.is_whole, (long long)got.whole, got.real);
+		if (got.is_whole != cases[i].want_is_whole || got.whole != cases[i].want_whole ||
+		    fabs(off) > bearable)
+			fail_msg("\"%s\": got %d %lld %f", cases[i].text, got.is_whole,
+				 (long long)got.whole, got.real);
 	}
 }
 
@@ -59,7 +62,8 @@ static const struct {
 	{ "is, empty", "is", NULL, OCTET, "", "", true },
 	{ "D17 i;octet sees the case", "is", NULL, OCTET, "Yes", "yes", false },
 	{ "i;ascii-casemap does not", "is", NULL, CASEMAP, "Yes", "yES", true },
-	{ "i;ascii-casemap leaves other letters", "is", NULL, CASEMAP, "\xc3\x84", "\xc3\xa4", false },
+	{ "i;ascii-casemap leaves other letters", "is", NULL, CASEMAP, "\xc3\x84", "\xc3\xa4",
+	  false },
 	{ "i;ascii-casemap leaves signs between the cases", "is", NULL, CASEMAP, "[", "{", false },
 	{ "is, by number", "is", NULL, NUMERIC, "10 per host", "010", true },
 	{ "any member suffices", "is", NULL, OCTET, "a|b|c", "x|c", true },
@@ -74,10 +78,14 @@ static const struct {
 	{ "nothing contains nothing", "contains", NULL, OCTET, "", "", true },
 	{ "contains more than there is", "contains", NULL, OCTET, "he", "hello", false },
 	{ "matches", "matches", NULL, OCTET, "mail.example.org", "*.example.org", true },
-	{ "matches all of it", "matches", NULL, OCTET, "mail.example.org.uk", "*.example.org", false },
+	{ "matches all of it", "matches", NULL, OCTET, "mail.example.org.uk", "*.example.org",
+	  false },
 	{ "matches one", "matches", NULL, OCTET, "abc", "a?c", true },
 	{ "matches one, none there", "matches", NULL, OCTET, "ac", "a?c", false },
-	{ "? is a character, not a byte", "matches", NULL, OCTET, "a\xc3\xa4""c", "a?c", true },
+	{ "? is a character, not a byte", "matches", NULL, OCTET,
+	  "a\xc3\xa4"
+	  "c",
+	  "a?c", true },
 	{ "* again and again", "matches", NULL, OCTET, "aXbXbc", "a*b*bc", true },
 	{ "* at the end", "matches", NULL, OCTET, "ab", "ab**", true },
 	{ "* alone", "matches", NULL, OCTET, "", "*", true },
@@ -106,8 +114,10 @@ static const struct {
 	{ "D16 a fraction", "value", "gt", NUMERIC, "10.5", "10", true },
 	{ "D16 negative", "value", "lt", NUMERIC, "-3.5", "-3", true },
 	{ "D16 no number is 0", "value", "eq", NUMERIC, "none", "0", true },
-	{ "D16 as wide as 64 bits", "value", "gt", NUMERIC, "9007199254740993", "9007199254740992", true },
-	{ "D16 wider", "value", "gt", NUMERIC, "99999999999999999999", "9223372036854775807", true },
+	{ "D16 as wide as 64 bits", "value", "gt", NUMERIC, "9007199254740993", "9007199254740992",
+	  true },
+	{ "D16 wider", "value", "gt", NUMERIC, "99999999999999999999", "9223372036854775807",
+	  true },
 	{ "bitwise-and", "value", "bitwise-and", NUMERIC, "6", "2", true },
 	{ "bitwise-and, no common bit", "value", "bitwise-and", NUMERIC, "6", "1", false },
 	{ "bitwise-and of integer parts", "value", "bitwise-and", NUMERIC, "6.9", "2.1", true },
@@ -147,10 +157,12 @@ static void matches(void **state)
 		bool takes_relation, got;
 		int steps = 10000;
 
-		assert_true(sieve_match_type_find(slice_of(cases[i].type), &match, &takes_relation));
+		assert_true(
+			sieve_match_type_find(slice_of(cases[i].type), &match, &takes_relation));
 		assert_int_equal(takes_relation, cases[i].relation != NULL);
 		if (takes_relation)
-			assert_true(sieve_relation_find(slice_of(cases[i].relation), &match.relation));
+			assert_true(
+				sieve_relation_find(slice_of(cases[i].relation), &match.relation));
 		assert_null(sieve_match(&match, &arena, &left, &right, &steps, &got));
 		if (got != cases[i].want)
 			fail_msg("%s: got %d", cases[i].name, got);
@@ -170,15 +182,31 @@ static void costs(void **state)
 		struct value left, right;
 		const char *want_wrong;
 	} costly[] = {
-		{ "glob", { .kind = MATCH_GLOB }, VALUE_STR(((struct slice){ as, sizeof as })),
-		  VALUE_STR(((struct slice){ pattern, sizeof pattern })), "the comparison takes too long" },
-		{ "regex", { .kind = MATCH_REGEX }, VALUE_STR(((struct slice){ as, 64 })), VALUE_STR(SLICE("^(a+)+$")),
+		{ "glob",
+		  { .kind = MATCH_GLOB },
+		  VALUE_STR(((struct slice){ as, sizeof as })),
+		  VALUE_STR(((struct slice){ pattern, sizeof pattern })),
+		  "the comparison takes too long" },
+		{ "regex",
+		  { .kind = MATCH_REGEX },
+		  VALUE_STR(((struct slice){ as, 64 })),
+		  VALUE_STR(SLICE("^(a+)+$")),
 		  "the regular expression takes too long on this text" },
-		{ "broken regex", { .kind = MATCH_REGEX }, VALUE_STR(SLICE("a")), VALUE_STR(SLICE("(a")),
+		{ "broken regex",
+		  { .kind = MATCH_REGEX },
+		  VALUE_STR(SLICE("a")),
+		  VALUE_STR(SLICE("(a")),
 		  "the pattern is not a regular expression" },
-		{ "lists", { .kind = MATCH_RELATION }, { .type = VALUE_LIST, .count = COUNT(many), .list = many },
-		  { .type = VALUE_LIST, .count = COUNT(many), .list = many }, "the comparison takes too long" },
-		{ "hash", { .kind = MATCH_RELATION }, { .type = VALUE_HASH }, VALUE_STR(SLICE("a")), "a hash is not a list" },
+		{ "lists",
+		  { .kind = MATCH_RELATION },
+		  { .type = VALUE_LIST, .count = COUNT(many), .list = many },
+		  { .type = VALUE_LIST, .count = COUNT(many), .list = many },
+		  "the comparison takes too long" },
+		{ "hash",
+		  { .kind = MATCH_RELATION },
+		  { .type = VALUE_HASH },
+		  VALUE_STR(SLICE("a")),
+		  "a hash is not a list" },
 	};
 	struct arena arena;
 
@@ -195,8 +223,8 @@ static void costs(void **state)
 	for (size_t i = 0; i < COUNT(costly); i++) {
 		int steps = 10000;
 		bool got = true;
-		const char *wrong =
-			sieve_match(&costly[i].match, &arena, &costly[i].left, &costly[i].right, &steps, &got);
+		const char *wrong = sieve_match(&costly[i].match, &arena, &costly[i].left,
+						&costly[i].right, &steps, &got);
 
 		if (wrong == NULL || strcmp(wrong, costly[i].want_wrong) != 0)
 			fail_msg("%s: %s", costly[i].name, wrong != NULL ? wrong : "no error");

@@ -12,21 +12,34 @@ static void halves(void **state)
 		const char *want_told;
 		uint16_t want_code;
 	} cases[] = {
-		{ "both run", "ec_log \"1\";", "ec_log \"2\";", false, false, "log a.sieve:1: 1\nlog b.sieve:1: 2\n", 0 },
+		{ "both run", "ec_log \"1\";", "ec_log \"2\";", false, false,
+		  "log a.sieve:1: 1\nlog b.sieve:1: 2\n", 0 },
 		{ "only a second", NULL, "ec_log \"2\";", false, false, "log b.sieve:1: 2\n", 0 },
-		{ "D21 after stop the second runs", "stop;", "ec_log \"2\";", false, false, "log b.sieve:1: 2\n", 0 },
-		{ "D21 other terminal actions skip it", "keep;", "ec_log \"2\";", false, false, "keep a.sieve:1\n", 0 },
-		{ "an answer skips it", "ec_action 550 \"no\";", "ec_log \"2\";", false, false, "ec_action 550 \"no\" a.sieve:1\n", 550 },
-		{ "a tarpit does not", "ec_tarpit 1;", "ec_tarpit 2;", false, false, "ec_tarpit 1000ms a.sieve:1\nec_tarpit 2000ms b.sieve:1\n", 0 },
-		{ "D11 variables do not survive", "$x = \"1\";", "ec_log \"<${x}>\";", false, false, "log b.sieve:1: <>\n", 0 },
+		{ "D21 after stop the second runs", "stop;", "ec_log \"2\";", false, false,
+		  "log b.sieve:1: 2\n", 0 },
+		{ "D21 other terminal actions skip it", "keep;", "ec_log \"2\";", false, false,
+		  "keep a.sieve:1\n", 0 },
+		{ "an answer skips it", "ec_action 550 \"no\";", "ec_log \"2\";", false, false,
+		  "ec_action 550 \"no\" a.sieve:1\n", 550 },
+		{ "a tarpit does not", "ec_tarpit 1;", "ec_tarpit 2;", false, false,
+		  "ec_tarpit 1000ms a.sieve:1\nec_tarpit 2000ms b.sieve:1\n", 0 },
+		{ "D11 variables do not survive", "$x = \"1\";", "ec_log \"<${x}>\";", false, false,
+		  "log b.sieve:1: <>\n", 0 },
 		{ "an error ends both", "ec_action 1 \"x\";", "ec_log \"2\";", false, false,
 		  "error 421 \"a reply code is 200 to 299 or 400 to 599\" a.sieve:1\n", 421 },
-		{ "observed: nothing is done, the other runs", "ec_action 550 \"no\";", "ec_action 450 \"later\";", true, false,
-		  "ec_action 550 \"no\" a.sieve:1 observe\nec_action 450 \"later\" b.sieve:1\n", 450 },
-		{ "observed: it ends all the same", "keep; ec_log \"x\";", "ec_log \"2\";", true, false, "keep a.sieve:1 observe\nlog b.sieve:1: 2\n", 0 },
-		{ "observed: an error is only told", "ec_action 1 \"x\";", "ec_log \"2\";", true, false,
-		  "error 421 \"a reply code is 200 to 299 or 400 to 599\" a.sieve:1 observe\nlog b.sieve:1: 2\n", 0 },
-		{ "the second observes", "ec_log \"1\";", "ec_action 550 \"no\";", false, true, "log a.sieve:1: 1\nec_action 550 \"no\" b.sieve:1 observe\n", 0 },
+		{ "observed: nothing is done, the other runs", "ec_action 550 \"no\";",
+		  "ec_action 450 \"later\";", true, false,
+		  "ec_action 550 \"no\" a.sieve:1 observe\nec_action 450 \"later\" b.sieve:1\n",
+		  450 },
+		{ "observed: it ends all the same", "keep; ec_log \"x\";", "ec_log \"2\";", true,
+		  false, "keep a.sieve:1 observe\nlog b.sieve:1: 2\n", 0 },
+		{ "observed: an error is only told", "ec_action 1 \"x\";", "ec_log \"2\";", true,
+		  false,
+		  "error 421 \"a reply code is 200 to 299 or 400 to 599\" a.sieve:1 observe\nlog "
+		  "b.sieve:1: 2\n",
+		  0 },
+		{ "the second observes", "ec_log \"1\";", "ec_action 550 \"no\";", false, true,
+		  "log a.sieve:1: 1\nec_action 550 \"no\" b.sieve:1 observe\n", 0 },
 	};
 
 	(void)state;
@@ -34,8 +47,10 @@ static void halves(void **state)
 		struct world *w = world_new();
 
 		if (cases[i].first != NULL)
-			world_script(w, "connect_phase1", "a.sieve", cases[i].first, cases[i].first_observes);
-		world_script(w, "connect_phase2", "b.sieve", cases[i].second, cases[i].second_observes);
+			world_script(w, "connect_phase1", "a.sieve", cases[i].first,
+				     cases[i].first_observes);
+		world_script(w, "connect_phase2", "b.sieve", cases[i].second,
+			     cases[i].second_observes);
 		assert_true(world_load_set(w));
 		assert_true(policy_handles(w->set, PHASE_CONNECT));
 		assert_false(policy_handles(w->set, PHASE_DATA));
@@ -70,8 +85,8 @@ static void stop_after_an_answer(void **state)
 	}
 }
 
-static void run_with(struct world *w, const char *name, enum phase phase, struct sieve_budget budget, unsigned want_waits,
-		     const char *want_told)
+static void run_with(struct world *w, const char *name, enum phase phase,
+		     struct sieve_budget budget, unsigned want_waits, const char *want_told)
 {
 	w->budget = budget;
 	assert_true(world_load_set(w));
@@ -82,10 +97,14 @@ static void run_with(struct world *w, const char *name, enum phase phase, struct
 }
 
 /* Ten lines of a log: some thirty steps. */
-static const char ten_lines[] = "$n = \"x\"; ec_log \"${n}0\"; ec_log \"${n}1\"; ec_log \"${n}2\"; if ec_test $n \"x\" { ec_log \"${n}3\"; }"
-				"ec_log \"${n}4\"; ec_log \"${n}5\"; ec_log \"${n}6\"; ec_log \"${n}7\"; ec_log \"${n}8\"; ec_log \"${n}9\";";
-static const char ten_told[] = "log a.sieve:1: x0\nlog a.sieve:1: x1\nlog a.sieve:1: x2\nlog a.sieve:1: x3\nlog a.sieve:1: x4\n"
-			       "log a.sieve:1: x5\nlog a.sieve:1: x6\nlog a.sieve:1: x7\nlog a.sieve:1: x8\nlog a.sieve:1: x9\n";
+static const char ten_lines[] = "$n = \"x\"; ec_log \"${n}0\"; ec_log \"${n}1\"; ec_log \"${n}2\"; "
+				"if ec_test $n \"x\" { ec_log \"${n}3\"; }"
+				"ec_log \"${n}4\"; ec_log \"${n}5\"; ec_log \"${n}6\"; ec_log "
+				"\"${n}7\"; ec_log \"${n}8\"; ec_log \"${n}9\";";
+static const char ten_told[] = "log a.sieve:1: x0\nlog a.sieve:1: x1\nlog a.sieve:1: x2\nlog "
+			       "a.sieve:1: x3\nlog a.sieve:1: x4\n"
+			       "log a.sieve:1: x5\nlog a.sieve:1: x6\nlog a.sieve:1: x7\nlog "
+			       "a.sieve:1: x8\nlog a.sieve:1: x9\n";
 
 static void slices(void **state)
 {
@@ -94,29 +113,35 @@ static void slices(void **state)
 	(void)state;
 	world_can_wait(w);
 	world_script(w, "rcptto_phase1", "a.sieve", ten_lines, false);
-	run_with(w, "a step at a time", PHASE_RCPTTO, (struct sieve_budget){ 1, 1000 }, true, ten_told);
+	run_with(w, "a step at a time", PHASE_RCPTTO, (struct sieve_budget){ 1, 1000 }, true,
+		 ten_told);
 
 	w = world_new();
 	world_can_wait(w);
 	world_script(w, "rcptto_phase1", "a.sieve", ten_lines, false);
-	run_with(w, "enough for all", PHASE_RCPTTO, (struct sieve_budget){ 100, 1000 }, false, ten_told);
+	run_with(w, "enough for all", PHASE_RCPTTO, (struct sieve_budget){ 100, 1000 }, false,
+		 ten_told);
 
 	w = world_new();
 	world_can_wait(w);
 	world_script(w, "accept_phase1", "a.sieve", ten_lines, false);
-	run_with(w, "D113 no waiting in accept", PHASE_ACCEPT, (struct sieve_budget){ 1, 1000 }, false, ten_told);
+	run_with(w, "D113 no waiting in accept", PHASE_ACCEPT, (struct sieve_budget){ 1, 1000 },
+		 false, ten_told);
 
 	w = world_new();
 	world_script(w, "rcptto_phase1", "a.sieve", ten_lines, false);
-	run_with(w, "no loop, no waiting", PHASE_RCPTTO, (struct sieve_budget){ 1, 1000 }, false, ten_told);
+	run_with(w, "no loop, no waiting", PHASE_RCPTTO, (struct sieve_budget){ 1, 1000 }, false,
+		 ten_told);
 
 	w = world_new();
 	world_can_wait(w);
 	world_script(w, "rcptto_phase1", "a.sieve", ten_lines, false);
 	world_script(w, "rcptto_phase2", "b.sieve", "ec_log \"second\";", false);
 	run_with(w, "both halves wait", PHASE_RCPTTO, (struct sieve_budget){ 2, 1000 }, true,
-		 "log a.sieve:1: x0\nlog a.sieve:1: x1\nlog a.sieve:1: x2\nlog a.sieve:1: x3\nlog a.sieve:1: x4\nlog a.sieve:1: x5\n"
-		 "log a.sieve:1: x6\nlog a.sieve:1: x7\nlog a.sieve:1: x8\nlog a.sieve:1: x9\nlog b.sieve:1: second\n");
+		 "log a.sieve:1: x0\nlog a.sieve:1: x1\nlog a.sieve:1: x2\nlog a.sieve:1: x3\nlog "
+		 "a.sieve:1: x4\nlog a.sieve:1: x5\n"
+		 "log a.sieve:1: x6\nlog a.sieve:1: x7\nlog a.sieve:1: x8\nlog a.sieve:1: x9\nlog "
+		 "b.sieve:1: second\n");
 }
 
 static void total(void **state)
@@ -126,9 +151,12 @@ static void total(void **state)
 	(void)state;
 	world_can_wait(w);
 	w->stanza.runtime_error_continue = true;
-	world_script(w, "rcptto_phase1", "a.sieve", "ec_log \"1\";\nec_log \"2\";\nec_log \"3\";", false);
-	run_with(w, "the whole budget, in either mode", PHASE_RCPTTO, (struct sieve_budget){ 2, 5 }, true,
-		 "log a.sieve:1: 1\nlog a.sieve:2: 2\nerror 421 \"the script takes too many steps\" a.sieve:2\n");
+	world_script(w, "rcptto_phase1", "a.sieve", "ec_log \"1\";\nec_log \"2\";\nec_log \"3\";",
+		     false);
+	run_with(w, "the whole budget, in either mode", PHASE_RCPTTO, (struct sieve_budget){ 2, 5 },
+		 true,
+		 "log a.sieve:1: 1\nlog a.sieve:2: 2\nerror 421 \"the script takes too many "
+		 "steps\" a.sieve:2\n");
 }
 
 static void time_is_up(void *loop)
@@ -146,7 +174,9 @@ static void cancelled(void **state)
 	w->budget = (struct sieve_budget){ 1, 1000 };
 	world_script(w, "rcptto_phase1", "a.sieve", "ec_log \"1\"; ec_log \"2\";", false);
 	assert_true(world_load_set(w));
-	assert_int_equal(policy_ask(w->set, PHASE_RCPTTO, &w->facts, &w->verdict, world_said, w, &w->waiting), POLICY_WAIT);
+	assert_int_equal(policy_ask(w->set, PHASE_RCPTTO, &w->facts, &w->verdict, world_said, w,
+				    &w->waiting),
+			 POLICY_WAIT);
 	policy_cancel(w->waiting);
 	/* The note is still out, and the set with it: what frees them comes from the loop. */
 	policy_session_over(w->set, &w->facts);
@@ -168,39 +198,70 @@ static void includes(void **state)
 		bool want_waits; /* with a loop and a disk thread */
 		const char *want_told;
 	} cases[] = {
-		{ "by a constant name", "$x = 1; ec_include \"b.sieve\"; ec_log \"${y}\";", "ec_log \"${x}\"; $y = 2;", NULL, false,
+		{ "by a constant name", "$x = 1; ec_include \"b.sieve\"; ec_log \"${y}\";",
+		  "ec_log \"${x}\"; $y = 2;", NULL, false, "log b.sieve:1: 1\nlog a.sieve:1: 2\n" },
+		{ "by a computed name (D28 the same variables)",
+		  "$n = \"b\"; $x = 1; ec_include \"${n}.sieve\"; ec_log \"${y}\";",
+		  "ec_log \"${x}\"; $y = 2; $late1 = 1; $late2 = 2;", NULL, true,
 		  "log b.sieve:1: 1\nlog a.sieve:1: 2\n" },
-		{ "by a computed name (D28 the same variables)", "$n = \"b\"; $x = 1; ec_include \"${n}.sieve\"; ec_log \"${y}\";",
-		  "ec_log \"${x}\"; $y = 2; $late1 = 1; $late2 = 2;", NULL, true, "log b.sieve:1: 1\nlog a.sieve:1: 2\n" },
-		{ "D28 one include to another", "$n = \"b\"; ec_include \"${n}.sieve\"; $n = \"c\"; ec_include \"${n}.sieve\";", "$only = \"in b\";", "ec_log \"${only}\";", true,
-		  "log c.sieve:1: in b\n" },
-		{ "twice", "ec_include \"b.sieve\"; ec_include \"./b.sieve\";", "ec_log \"b\";", NULL, false, "log b.sieve:1: b\nlog b.sieve:1: b\n" },
-		{ "terminal action inside ends both (1.6)", "ec_include \"b.sieve\"; ec_log \"a\";", "keep;", NULL, false, "keep b.sieve:1\n" },
-		{ "stop inside ends both", "ec_include \"b.sieve\"; ec_log \"a\";", "stop;", NULL, false, "" },
-		{ "include inside an include", "ec_include \"b.sieve\"; ec_log \"a\";", "ec_include \"c.sieve\"; ec_log \"b\";", "ec_log \"c\";", false,
+		{ "D28 one include to another",
+		  "$n = \"b\"; ec_include \"${n}.sieve\"; $n = \"c\"; ec_include \"${n}.sieve\";",
+		  "$only = \"in b\";", "ec_log \"${only}\";", true, "log c.sieve:1: in b\n" },
+		{ "twice", "ec_include \"b.sieve\"; ec_include \"./b.sieve\";", "ec_log \"b\";",
+		  NULL, false, "log b.sieve:1: b\nlog b.sieve:1: b\n" },
+		{ "terminal action inside ends both (1.6)", "ec_include \"b.sieve\"; ec_log \"a\";",
+		  "keep;", NULL, false, "keep b.sieve:1\n" },
+		{ "stop inside ends both", "ec_include \"b.sieve\"; ec_log \"a\";", "stop;", NULL,
+		  false, "" },
+		{ "include inside an include", "ec_include \"b.sieve\"; ec_log \"a\";",
+		  "ec_include \"c.sieve\"; ec_log \"b\";", "ec_log \"c\";", false,
 		  "log c.sieve:1: c\nlog b.sieve:1: b\nlog a.sieve:1: a\n" },
-		{ "D26 the mode stays", "ec_include \"b.sieve\"; ec_action 1 \"x\"; ec_log \"a\";", "ec_error_mode \"continue\";", NULL, false,
-		  "log a.sieve:1: Sieve error, going on: a reply code is 200 to 299 or 400 to 599\nlog a.sieve:1: a\n" },
-		{ "D30 missing, by a constant name", "ec_log \"a\";\nec_include \"nothing.sieve\";", NULL, NULL, true,
-		  "a.sieve:2:1: warning: can't read nothing.sieve: No such file or directory\nlog a.sieve:1: a\n"
-		  "error 421 \"ec_include \"nothing.sieve\": nothing.sieve: can't read this script: No such file or directory\" a.sieve:2\n" },
-		{ "D30 missing, going on", "ec_error_mode \"continue\"; $n = \"nothing\"; ec_include \"${n}\"; ec_log \"a\";", NULL, NULL, true,
-		  "log a.sieve:1: Sieve error, going on: ec_include \"nothing\": nothing: can't read this script: No such file or directory\nlog a.sieve:1: a\n" },
-		{ "faulty, by a constant name", "ec_include \"b.sieve\";", "keep", NULL, false, "b.sieve:1:5: syntax error near token END: expected ';'\n" },
-		{ "faulty, by a computed name", "$n = \"b.sieve\"; ec_include $n;", "keep", NULL, true,
-		  "error 421 \"ec_include \"b.sieve\": b.sieve:1:5: syntax error near token END: expected ';'\" a.sieve:1\n" },
-		{ "itself", "ec_include \"a.sieve\";", NULL, NULL, false, "a.sieve:1:1: a.sieve includes itself\n" },
-		{ "in a circle", "ec_include \"b.sieve\";", "\nec_include \"./a.sieve\";", NULL, false, "b.sieve:2:1: a.sieve includes itself, in a circle\n" },
-		{ "itself, computed: 20 deep", "$n = \"b.sieve\"; ec_include $n;", "ec_log \"b\"; ec_include $n;", NULL, true,
-		  "log b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\n"
-		  "log b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\n"
-		  "log b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\n"
-		  "error 421 \"ec_include \"b.sieve\": scripts include each other deeper than 20\" b.sieve:1\n" },
-		{ "cause comes along", "($n) = audit_connections_on_service \"/32\"; if ec_test $n \"0\" { ec_include \"b.sieve\"; }", "ec_tarpit 1;", NULL, false,
+		{ "D26 the mode stays", "ec_include \"b.sieve\"; ec_action 1 \"x\"; ec_log \"a\";",
+		  "ec_error_mode \"continue\";", NULL, false,
+		  "log a.sieve:1: Sieve error, going on: a reply code is 200 to 299 or 400 to "
+		  "599\nlog a.sieve:1: a\n" },
+		{ "D30 missing, by a constant name", "ec_log \"a\";\nec_include \"nothing.sieve\";",
+		  NULL, NULL, true,
+		  "a.sieve:2:1: warning: can't read nothing.sieve: No such file or directory\nlog "
+		  "a.sieve:1: a\n"
+		  "error 421 \"ec_include \"nothing.sieve\": nothing.sieve: can't read this "
+		  "script: No such file or directory\" a.sieve:2\n" },
+		{ "D30 missing, going on",
+		  "ec_error_mode \"continue\"; $n = \"nothing\"; ec_include \"${n}\"; ec_log "
+		  "\"a\";",
+		  NULL, NULL, true,
+		  "log a.sieve:1: Sieve error, going on: ec_include \"nothing\": nothing: can't "
+		  "read this script: No such file or directory\nlog a.sieve:1: a\n" },
+		{ "faulty, by a constant name", "ec_include \"b.sieve\";", "keep", NULL, false,
+		  "b.sieve:1:5: syntax error near token END: expected ';'\n" },
+		{ "faulty, by a computed name", "$n = \"b.sieve\"; ec_include $n;", "keep", NULL,
+		  true,
+		  "error 421 \"ec_include \"b.sieve\": b.sieve:1:5: syntax error near token END: "
+		  "expected ';'\" a.sieve:1\n" },
+		{ "itself", "ec_include \"a.sieve\";", NULL, NULL, false,
+		  "a.sieve:1:1: a.sieve includes itself\n" },
+		{ "in a circle", "ec_include \"b.sieve\";", "\nec_include \"./a.sieve\";", NULL,
+		  false, "b.sieve:2:1: a.sieve includes itself, in a circle\n" },
+		{ "itself, computed: 20 deep", "$n = \"b.sieve\"; ec_include $n;",
+		  "ec_log \"b\"; ec_include $n;", NULL, true,
+		  "log b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog "
+		  "b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\n"
+		  "log b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog "
+		  "b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\n"
+		  "log b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog b.sieve:1: b\nlog "
+		  "b.sieve:1: b\nlog b.sieve:1: b\n"
+		  "error 421 \"ec_include \"b.sieve\": scripts include each other deeper than 20\" "
+		  "b.sieve:1\n" },
+		{ "cause comes along",
+		  "($n) = audit_connections_on_service \"/32\"; if ec_test $n \"0\" { ec_include "
+		  "\"b.sieve\"; }",
+		  "ec_tarpit 1;", NULL, false,
 		  "ec_tarpit 1000ms b.sieve:1 <SMTP 192.0.2.7/32 0>\n" },
-		{ "no path", "ec_include \"${x}\";", NULL, NULL, false, "error 421 \"ec_include \"\": this is not a path\" a.sieve:1\n" },
+		{ "no path", "ec_include \"${x}\";", NULL, NULL, false,
+		  "error 421 \"ec_include \"\": this is not a path\" a.sieve:1\n" },
 		{ "not a file", "$n = \".\"; ec_include \"${n}\";", NULL, NULL, true,
-		  "error 421 \"ec_include \".\": .: can't read this script: it is not a plain file\" a.sieve:1\n" },
+		  "error 421 \"ec_include \".\": .: can't read this script: it is not a plain "
+		  "file\" a.sieve:1\n" },
 	};
 
 	(void)state;
@@ -267,7 +328,8 @@ static void accept_phase(void **state)
 	(void)state;
 	clock_stop(true, 1000, 1000);
 	world_can_wait(w);
-	world_script(w, "accept_phase1", "a.sieve", "ec_include \"b.sieve\"; $n = \"c.sieve\"; ec_include $n;", false);
+	world_script(w, "accept_phase1", "a.sieve",
+		     "ec_include \"b.sieve\"; $n = \"c.sieve\"; ec_include $n;", false);
 	world_file(w, "b.sieve", SLICE("ec_log \"b\";"));
 	world_file(w, "c.sieve", SLICE("ec_log \"c\";"));
 	assert_true(world_load_set(w));
@@ -289,10 +351,13 @@ static void gone_while_reading(void **state)
 	(void)state;
 	world_can_wait(w);
 	w->stanza.cache_size = 0;
-	world_script(w, "rcptto_phase1", "a.sieve", "$n = \"b.sieve\"; ec_include $n; ec_include $n; ec_log \"${x}\";", false);
+	world_script(w, "rcptto_phase1", "a.sieve",
+		     "$n = \"b.sieve\"; ec_include $n; ec_include $n; ec_log \"${x}\";", false);
 	world_file(w, "b.sieve", SLICE("$x = \"from b\";"));
 	assert_true(world_load_set(w));
-	assert_int_equal(policy_ask(w->set, PHASE_RCPTTO, &w->facts, &w->verdict, world_said, w, &w->waiting), POLICY_WAIT);
+	assert_int_equal(policy_ask(w->set, PHASE_RCPTTO, &w->facts, &w->verdict, world_said, w,
+				    &w->waiting),
+			 POLICY_WAIT);
 	policy_cancel(w->waiting);
 	world_ask(w, PHASE_RCPTTO);
 	expect_told(w, "D27", "log a.sieve:1: from b\n");
@@ -302,9 +367,15 @@ static void gone_while_reading(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(halves),   cmocka_unit_test(stop_after_an_answer), cmocka_unit_test(slices),
-		cmocka_unit_test(total),    cmocka_unit_test(cancelled),	    cmocka_unit_test(includes),
-		cmocka_unit_test(cache),    cmocka_unit_test(accept_phase),	    cmocka_unit_test(gone_while_reading),
+		cmocka_unit_test(halves),
+		cmocka_unit_test(stop_after_an_answer),
+		cmocka_unit_test(slices),
+		cmocka_unit_test(total),
+		cmocka_unit_test(cancelled),
+		cmocka_unit_test(includes),
+		cmocka_unit_test(cache),
+		cmocka_unit_test(accept_phase),
+		cmocka_unit_test(gone_while_reading),
 	};
 
 	return cmocka_run_group_tests_name("run", tests, NULL, NULL);

@@ -11,7 +11,8 @@ static const struct {
 } cases[] = {
 	{ "empty", "", false, "" },
 	{ "plain", "abc", false, "\"abc\"" },
-	{ "a backslash quotes the next character and is dropped", "\\\"\\\\\\n\\.", false, "\"\"\\n.\"" },
+	{ "a backslash quotes the next character and is dropped", "\\\"\\\\\\n\\.", false,
+	  "\"\"\\n.\"" },
 	{ "variable", "${a}", false, "${a}" },
 	{ "between texts", "x${a}y%{b:c[1]}z", false, "\"x\"${a}\"y\"%{b:c[1]}\"z\"" },
 	{ "side by side", "${a}${b}%{i}", false, "${a}${b}%{i}" },
@@ -31,8 +32,11 @@ static void parts(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		static const char *const around[][2] = { { "\"", "\"" }, { "${", "}" }, { "%{", "}" } };
-		struct token token = { .type = cases[i].is_multiline ? TOKEN_MULTILINE : TOKEN_STRING,
+		static const char *const around[][2] = { { "\"", "\"" },
+							 { "${", "}" },
+							 { "%{", "}" } };
+		struct token token = { .type = cases[i].is_multiline ? TOKEN_MULTILINE
+								     : TOKEN_STRING,
 				       .text = slice_of(cases[i].raw) };
 		struct arena arena;
 		struct text text;
@@ -43,9 +47,11 @@ static void parts(void **state)
 		assert_null(sieve_text_parse(&arena, &token, &text));
 		for (unsigned n = 0; n < text.count; n++)
 			assert_true(buf_printf(&got, "%s%.*s%s", around[text.parts[n].kind][0],
-					       SLICE_ARGS(text.parts[n].text), around[text.parts[n].kind][1]));
+					       SLICE_ARGS(text.parts[n].text),
+					       around[text.parts[n].kind][1]));
 		if (!slice_equal(buf_slice(&got), slice_of(cases[i].want_parts)))
-			fail_msg("%s: want %s, got %s", cases[i].name, cases[i].want_parts, buf_text(&got));
+			fail_msg("%s: want %s, got %s", cases[i].name, cases[i].want_parts,
+				 buf_text(&got));
 		buf_free(&got);
 		arena_free(&arena);
 	}

@@ -81,14 +81,14 @@ static inline void world_acted(void *owner, const struct facts *facts, const str
 		good &= buf_printf(&w->told, " [%.*s]", SLICE_ARGS(a->counter));
 	good &= buf_printf(&w->told, " %s:%u", bare(a->file), a->line);
 	if (a->cause != NULL)
-		good &= buf_printf(&w->told, " <%s %s %u>", a->cause->service, cidr_print(&a->cause->block, text),
-				   (unsigned)a->cause->count);
+		good &= buf_printf(&w->told, " <%s %s %u>", a->cause->service,
+				   cidr_print(&a->cause->block, text), (unsigned)a->cause->count);
 	good &= buf_printf(&w->told, "%s\n", a->observe ? " observe" : "");
 	assert_true(good);
 }
 
-static inline void world_logged(void *owner, const struct facts *facts, const char *file, unsigned line,
-				struct slice text)
+static inline void world_logged(void *owner, const struct facts *facts, const char *file,
+				unsigned line, struct slice text)
 {
 	struct world *w = owner;
 
@@ -127,7 +127,11 @@ static inline struct world *world_new(void)
 		.hostname = "edge.example.org",
 	};
 	w->stanza = (struct policy_stanza){
-		.kind = "sieve", .title = "policy", .scripts = w->scripts, .cache_size = 200, .cache_life_s = 260,
+		.kind = "sieve",
+		.title = "policy",
+		.scripts = w->scripts,
+		.cache_size = 200,
+		.cache_life_s = 260,
 	};
 	w->conf = (struct policy_conf){
 		.stanzas = &w->stanza, .stanza_count = 1, .workers = 1, .has_inbound_audit = true,
@@ -168,14 +172,16 @@ static inline void world_file(struct world *w, const char *name, struct slice te
 }
 
 /* The script that is run at the title's phase. */
-static inline void world_script(struct world *w, const char *title, const char *name, const char *text, bool observe)
+static inline void world_script(struct world *w, const char *title, const char *name,
+				const char *text, bool observe)
 {
 	unsigned n = w->stanza.script_count++;
 
 	world_file(w, name, slice_of(text));
 	w->paths[n] = calloc(1, 64);
 	snprintf(w->paths[n], 64, "%s/%s", w->dir, name);
-	w->scripts[n] = (struct policy_script){ .title = title, .source = w->paths[n], .observe = observe };
+	w->scripts[n] =
+		(struct policy_script){ .title = title, .source = w->paths[n], .observe = observe };
 }
 
 /* Complaints are told, a line each, with bare file names. */
@@ -193,7 +199,8 @@ static inline bool world_load_set(struct world *w)
 
 		complaint_print(&complaints.list[i], line, sizeof line);
 		while ((dir = strstr(at, w->dir)) != NULL)
-			memmove(dir, dir + strlen(w->dir) + 1, strlen(dir + strlen(w->dir) + 1) + 1);
+			memmove(dir, dir + strlen(w->dir) + 1,
+				strlen(dir + strlen(w->dir) + 1) + 1);
 		assert_true(buf_printf(&w->told, "%s\n", line));
 	}
 	complaints_free(&complaints);
@@ -210,7 +217,8 @@ static inline void world_said(void *owner)
 
 static inline void world_ask(struct world *w, enum phase phase)
 {
-	if (policy_ask(w->set, phase, &w->facts, &w->verdict, world_said, w, &w->waiting) == POLICY_DONE)
+	if (policy_ask(w->set, phase, &w->facts, &w->verdict, world_said, w, &w->waiting) ==
+	    POLICY_DONE)
 		return;
 	w->waits++;
 	loop_run(w->loop);
@@ -241,12 +249,14 @@ static inline void world_free(struct world *w)
 static inline void expect_told(struct world *w, const char *name, const char *want)
 {
 	if (!slice_equal(buf_slice(&w->told), slice_of(want)))
-		fail_msg("%s:\nwant: %s\ngot:  %s", name, want, w->told.len > 0 ? buf_text(&w->told) : "");
+		fail_msg("%s:\nwant: %s\ngot:  %s", name, want,
+			 w->told.len > 0 ? buf_text(&w->told) : "");
 	buf_clear(&w->told);
 }
 
 /* One connect script, loaded and run; what was told of both. */
-static inline void expect_run(const char *name, const char *script, uint64_t count, const char *want)
+static inline void expect_run(const char *name, const char *script, uint64_t count,
+			      const char *want)
 {
 	struct world *w = world_new();
 
