@@ -109,7 +109,6 @@ static void watch_socket(void *arg, ares_socket_t fd, int readable, int writable
 		return;
 	}
 	event_assign(&w->event, loop_base(dns->loop), fd, what, on_socket, w);
-	event_priority_set(&w->event, 0);
 	event_add(&w->event, NULL);
 }
 

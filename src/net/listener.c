@@ -143,7 +143,6 @@ struct listener *listener_new(struct loop *loop, int fd, listener_accepted *acce
 	l->starved = starved;
 	l->owner = owner;
 	event_assign(&l->event, loop_base(loop), fd, EV_READ | EV_PERSIST, on_connections, l);
-	event_priority_set(&l->event, 0);
 	event_add(&l->event, NULL);
 	timer_init(&l->retry, loop, listen_again, l);
 	return l;

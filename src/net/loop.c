@@ -1,6 +1,7 @@
 /*
- * Two priorities: news first, then what waits for the end of the turn. The burial event is only
- * made active, never added to the poll: it runs when no event of this turn is left.
+ * The burial event is only made active, never added to the poll: so it stands behind every event
+ * that this turn has found. It has no priority of its own: a lower one would never have its turn
+ * while there is always something to do.
  */
 #include "net/loop.h"
 
@@ -15,7 +16,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-enum { PRIORITY_NEWS, PRIORITY_END_OF_TURN, PRIORITY_COUNT };
+/* Then sockets and timers are looked at again, whatever makes itself active over and over. */
+enum { CALLBACKS_A_TURN = 256 };
 
 struct loop {
 	struct event_base *base;
@@ -70,21 +72,19 @@ struct loop *loop_new(void)
 
 	CHECK(config != NULL);
 	event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
+	event_config_set_max_dispatch_interval(config, NULL, CALLBACKS_A_TURN, 0);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK); /* one thread; others only write to an eventfd */
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
 	CHECK(loop->base != NULL);
-	event_base_priority_init(loop->base, PRIORITY_COUNT);
 	SLIST_INIT(&loop->graves);
 	STAILQ_INIT(&loop->notes);
 	pthread_mutex_init(&loop->lock, NULL);
 
 	loop->end_of_turn = event_new(loop->base, -1, 0, bury_all, loop);
-	event_priority_set(loop->end_of_turn, PRIORITY_END_OF_TURN);
 	loop->posted_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	CHECK(loop->posted_fd >= 0);
 	loop->posted = event_new(loop->base, loop->posted_fd, EV_READ | EV_PERSIST, read_notes, loop);
-	event_priority_set(loop->posted, PRIORITY_NEWS);
 	event_add(loop->posted, NULL);
 	return loop;
 }
@@ -140,7 +140,6 @@ void timer_init(struct timer *t, struct loop *loop, void (*fire)(void *arg), voi
 	t->fire = fire;
 	t->arg = arg;
 	event_assign(&t->event, loop->base, -1, 0, fired, t);
-	event_priority_set(&t->event, PRIORITY_NEWS);
 }
 
 void timer_set(struct timer *t, uint64_t after_ms)

@@ -295,7 +295,6 @@ static void watch(struct stream *s, short also)
 {
 	event_assign(&s->event, loop_base(s->loop), s->fd,
 		     (short)(EV_READ | EV_CLOSED | EV_ET | EV_PERSIST | also), on_event, s);
-	event_priority_set(&s->event, 0);
 	event_add(&s->event, NULL);
 }
 

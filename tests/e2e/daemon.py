@@ -196,9 +196,9 @@ class Daemon:
 
     def stop(self):
         """End it if it still runs, look at how it ended, and clean up."""
-        if self.process is None:
-            return
         try:
+            if self.process is None:
+                return
             if self.process.poll() is None:
                 # Once drains, a second time ends what a failed test left open.
                 self.signal(signal.SIGTERM)
@@ -209,8 +209,9 @@ class Daemon:
             if code != 0 or faults:
                 raise AssertionError("the daemon ended with %d\n%s" % (code, self.log_tail(120)))
         finally:
-            self.process.stderr.close()
-            self.process = None
+            if self.process is not None:
+                self.process.stderr.close()
+                self.process = None
             self.free_port.give()
             shutil.rmtree(self.dir, ignore_errors=True)
 

@@ -294,6 +294,28 @@ static void T10_paused_reset_breaks_at_once(void **state)
 	pair_close(&p);
 }
 
+static void ask_again(void *owner, enum stream_news news)
+{
+	struct pair *p = owner;
+
+	note(p, "CIDEB"[news]);
+	stream_again(&p->stream);
+}
+
+/* A session that always has more to do keeps neither timers nor others waiting. */
+static void who_asks_again_gives_others_their_turn(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	p.stream.hear = ask_again;
+	put(&p, "x");
+	turn(&p); /* a timer ends it */
+	assert_non_null(strstr(p.heard, "III"));
+	pair_close(&p);
+}
+
 /* One edge for both: nothing tells of the reset a second time. */
 static void a_reset_behind_the_last_octets_breaks(void **state)
 {
@@ -455,6 +477,7 @@ int main(void)
 		cmocka_unit_test(T10_paused_fin_without_input_ends),
 		cmocka_unit_test(T10_paused_fin_with_unread_input_is_served),
 		cmocka_unit_test(T10_paused_reset_breaks_at_once),
+		cmocka_unit_test(who_asks_again_gives_others_their_turn),
 		cmocka_unit_test(a_reset_behind_the_last_octets_breaks),
 		cmocka_unit_test(T10_a_reset_behind_the_last_line_breaks_a_pause),
 		cmocka_unit_test(paused_input_waits),
