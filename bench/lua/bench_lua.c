@@ -34,7 +34,8 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 	exit(1);
 }
 
-static void logged(void *owner, const struct facts *facts, const char *file, unsigned line, struct slice text)
+static void logged(void *owner, const struct facts *facts, const char *file, unsigned line,
+		   struct slice text)
 {
 	(void)owner;
 	(void)facts;
@@ -45,8 +46,10 @@ static struct policy_set *load(const struct policy_host *host, const char *scrip
 {
 	static const struct policy_engine *const engines[] = { &lua_engine, NULL };
 	struct policy_script one = { .title = "counts", .source = script };
-	struct policy_stanza stanza = { .kind = "scriptlet", .title = "scriptlet", .scripts = &one, .script_count = 1 };
-	struct policy_conf conf = { .stanzas = &stanza, .stanza_count = 1, .workers = 1, .has_inbound_audit = true };
+	struct policy_stanza stanza = {
+	    .kind = "scriptlet", .title = "scriptlet", .scripts = &one, .script_count = 1};
+	struct policy_conf conf = {
+	    .stanzas = &stanza, .stanza_count = 1, .workers = 1, .has_inbound_audit = true};
 	struct complaints complaints;
 	struct policy_set *set;
 
@@ -84,9 +87,10 @@ static double measure(struct policy_set *set, struct audit_ticket *tickets, bool
 int main(int argc, char **argv)
 {
 	struct audit *audit = audit_new();
-	struct audit_endpoint *endpoint = audit_endpoint(audit, audit_service_find(audit, "SMTP"), "127.0.0.1:25");
-	struct policy_host host = { .owner = audit, .count = count, .acted = acted, .logged = logged,
-				    .hostname = "bench" };
+	struct audit_endpoint *endpoint =
+	    audit_endpoint(audit, audit_service_find(audit, "SMTP"), "127.0.0.1:25");
+	struct policy_host host = {
+	    .owner = audit, .count = count, .acted = acted, .logged = logged, .hostname = "bench"};
 	struct audit_ticket *tickets = mem_array(SESSIONS, sizeof *tickets);
 	struct policy_set *set = load(&host, argc > 1 ? argv[1] : "bench/lua/counts");
 	double same, new;
@@ -98,7 +102,8 @@ int main(int argc, char **argv)
 	}
 	same = measure(set, tickets, false);
 	new = measure(set, tickets, true);
-	printf("lua: four counts of %d sessions: %.0f ns, %.2f M/s; with a new session each: %.0f ns, %.2f M/s\n",
+	printf("lua: four counts of %d sessions: %.0f ns, %.2f M/s; with a new session each: %.0f "
+	       "ns, %.2f M/s\n",
 	       SESSIONS, same, 1e3 / same, new, 1e3 / new);
 	for (uint32_t i = 0; i < SESSIONS; i++)
 		audit_leave(&tickets[i]);

@@ -2,7 +2,8 @@
 
 #include "policy/lua/lua_source.h"
 
-/* What follows is skipped, not looked at. Each takes a place in the text and gives the one after. */
+/* What follows is skipped, not looked at. Each takes a place in the text and gives the one after.
+ */
 
 /* "[[", "[==[": its length; 0: none here. */
 static size_t long_bracket(const char *at, const char *end)

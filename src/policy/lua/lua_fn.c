@@ -122,7 +122,8 @@ static void value_get(lua_State *L, struct policy_run *run, int at, struct value
 		*out = (struct value){ .type = VALUE_STRING };
 		if (lua_str_get(L, at, &out->string))
 			return;
-		addr = lua_object_is(L, at, LUA_OBJECT_AC) ? &run->facts->peer : lua_sockaddr_get(L, at);
+		addr = lua_object_is(L, at, LUA_OBJECT_AC) ? &run->facts->peer
+							   : lua_sockaddr_get(L, at);
 		if (addr && addr->family != ADDR_NONE) {
 			address_get(L, &run->arena, addr, out);
 			return;
@@ -206,8 +207,8 @@ static int row_call(lua_State *L)
 	call.run = w->run;
 	call.fn = fn;
 	call.tag = SLICE("");
-	at.line = 0;
-	call.file = fn->flags & FN_AUDIT ? "" : lua_worker_where(L, &at); /* nobody asks where a count was read */
+	at.line = 0; /* nobody asks where a count was read */
+	call.file = fn->flags & FN_AUDIT ? "" : lua_worker_where(L, &at);
 	call.line = at.line;
 	call.cause = cause(w);
 	call.error_continue = NULL;
@@ -274,7 +275,8 @@ void lua_fn_methods(lua_State *L, const char *prefix, enum lua_object which)
 	size_t len = strlen(prefix);
 
 	for (unsigned n = 0; (fn = fn_nth(n)); n++) {
-		if (!(fn->flags & FN_LUA) || strncmp(fn->name, prefix, len) != 0 || fn->name[len] != ':')
+		if (!(fn->flags & FN_LUA) || strncmp(fn->name, prefix, len) != 0 ||
+		    fn->name[len] != ':')
 			continue;
 		row_push(L, fn);
 		lua_pushinteger(L, which);

@@ -20,8 +20,9 @@ static const struct library {
 	const char *kept; /* blank-separated; NULL: all */
 } libraries[] = {
 	{ "", luaopen_base,
-	  "_G _VERSION assert coroutine error gcinfo getfenv getmetatable ipairs next pairs pcall rawequal "
-	  "rawget rawlen rawset select setfenv setmetatable tonumber tostring type unpack xpcall" },
+	  "_G _VERSION assert coroutine error gcinfo getfenv getmetatable ipairs next pairs pcall "
+	  "rawequal rawget rawlen rawset select setfenv setmetatable tonumber tostring type unpack "
+	  "xpcall" },
 	{ LUA_STRLIBNAME, luaopen_string, "byte char format len lower rep reverse sub upper" },
 	{ LUA_TABLIBNAME, luaopen_table,
 	  "concat foreach foreachi getn insert maxn move pack remove sort unpack" },
@@ -112,7 +113,8 @@ static int os_date(lua_State *L)
 	return call_original(L);
 }
 
-/* The collector works in small steps by itself; a whole collection takes as long as the heap is big. */
+/* The collector works in small steps by itself; a whole collection takes as long as the heap is
+ * big. */
 static int collect_garbage(lua_State *L)
 {
 	bool asked = strcmp(luaL_optstring(L, 1, "collect"), "count") == 0;

@@ -57,7 +57,8 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec + 1;
 }
 
-/* Not at the first hook of a run: most runs have no other, and shall not pay for the system call. */
+/* Not at the first hook of a run: most runs have no other, and shall not pay for the system call.
+ */
 static bool cpu_is_spent(struct lua_limits *l)
 {
 	uint64_t now = l->hooks++ ? cpu_ns() : 0;

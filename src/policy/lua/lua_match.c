@@ -44,7 +44,8 @@ static bool between(int c, int low, int high)
 /* ASCII whatever the locale, as LuaJIT has it. */
 static bool class_has(int class, int c)
 {
-	bool lower = between(c, 'a', 'z'), upper = between(c, 'A', 'Z'), digit = between(c, '0', '9');
+	bool lower = between(c, 'a', 'z'), upper = between(c, 'A', 'Z'),
+	     digit = between(c, '0', '9');
 	bool has;
 
 	switch (class | 0x20) {

@@ -2,8 +2,8 @@
  * lua_match - Lua 5.1's string patterns, with a count of steps.
  *
  * LuaJIT's own matcher can take longer than the world lasts over a pattern of fifty bytes, and no
- * hook fires inside it (T18). Same language as its: %a..%z, sets, %b, %f, back references, captures,
- * and the same words for what is wrong with a pattern.
+ * hook fires inside it (T18). Same language as its: %a..%z, sets, %b, %f, back references,
+ * captures, and the same words for what is wrong with a pattern.
  */
 #ifndef POLICY_LUA_LUA_MATCH_H
 #define POLICY_LUA_LUA_MATCH_H

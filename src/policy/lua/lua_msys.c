@@ -11,14 +11,16 @@ enum { PRINT_MAX = 1972, PRINT_STEPS = 200 };
 
 /* D93: require succeeds for each, whatever is in it yet. */
 static const char *const namespaces[] = {
-	"msys", "msys.core", "msys.extended", "msys.extended.ac", "msys.extended.vctx", "msys.extended.message",
-	"msys.audit", "msys.audit_series", "msys.cidr", "msys.pbp", "msys.pcre", "msys.gauge_cache",
-	"msys.counter", "msys.threadpool", "msys.base64", "msys.os", "msys.qp", "msys.idn", "msys.db",
-	"msys.http", "msys.http.client", "msys.bounce", "msys.rfc3464", "msys.httpsrv", "msys.tls_params",
-	"msys.policyeditor", "msys.av", "msys.brightmail", "msys.cloudmark", "msys.commtouch",
-	"msys.expurgate", "msys.symantec_beik", "msys.validate", "msys.validate.dk", "msys.validate.dkim",
-	"msys.validate.opendkim", "msys.validate.openarc", "msys.adaptive", "msys.delivery", "msys.apn",
-	"msys.gcm", "msys.httpclnt", "msys.mstore", "msys.timer", "msys.dumper", "json", "thread",
+	"msys", "msys.core", "msys.extended", "msys.extended.ac", "msys.extended.vctx",
+	"msys.extended.message", "msys.audit", "msys.audit_series", "msys.cidr", "msys.pbp",
+	"msys.pcre", "msys.gauge_cache", "msys.counter", "msys.threadpool", "msys.base64",
+	"msys.os", "msys.qp", "msys.idn", "msys.db", "msys.http", "msys.http.client",
+	"msys.bounce", "msys.rfc3464", "msys.httpsrv", "msys.tls_params",
+	"msys.policyeditor", "msys.av", "msys.brightmail", "msys.cloudmark",
+	"msys.commtouch", "msys.expurgate", "msys.symantec_beik", "msys.validate",
+	"msys.validate.dk", "msys.validate.dkim", "msys.validate.opendkim",
+	"msys.validate.openarc", "msys.adaptive", "msys.delivery", "msys.apn", "msys.gcm",
+	"msys.httpclnt", "msys.mstore", "msys.timer", "msys.dumper", "json", "thread",
 };
 
 static const struct constant {
@@ -31,8 +33,6 @@ static const struct constant {
 	{ "ECMESS_CTX_CONN", CTX_CONN }, { "ECMESS_CTX_MESS", CTX_MESS }, /* D97 */
 	{ "AF_INET", AF_INET }, { "AF_INET6", AF_INET6 },
 };
-
-/* --- msys.registerModule ------------------------------------------------------------------------ */
 
 /* A reference to table[name] if that is a function. */
 static int method_ref(lua_State *L, int table, const char *name)
@@ -65,7 +65,8 @@ static bool is_hook(lua_State *L, const char *module, const char *name)
 		return true;
 	if (strncmp(name, "validate_", 9) != 0)
 		return false;
-	lua_worker_log(L, slice_of(lua_pushfstring(L, "%s of module %s is never called here", name, module)));
+	lua_worker_log(
+	    L, slice_of(lua_pushfstring(L, "%s of module %s is never called here", name, module)));
 	lua_pop(L, 1);
 	return true;
 }
@@ -111,8 +112,6 @@ static int register_module(lua_State *L)
 	return 0;
 }
 
-/* --- msys.core ------------------------------------------------------------------------------------ */
-
 static int sockaddr_family(lua_State *L)
 {
 	const struct addr *addr = lua_sockaddr_get(L, 1);
@@ -135,8 +134,6 @@ static int message_construct(lua_State *L)
 	}
 	return 1;
 }
-
-/* --- print and _TLS --------------------------------------------------------------------------------- */
 
 /* As tostring does it. */
 static void push_text(lua_State *L, int arg)

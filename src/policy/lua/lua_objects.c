@@ -1,102 +1,9 @@
-/* The userdata that callouts are given: ac, vctx, msg, and strings and socket addresses. */
+/* The three objects that callouts are given for their session: ac, vctx, msg. */
 #include <inttypes.h>
 #include <lauxlib.h>
 #include <stdio.h>
 
 #include "policy/lua/lua_worker.h"
-
-#define STR_TYPE "ec_string"
-#define SOCKADDR_TYPE "sockaddr"
-
-struct sockaddr_object {
-	struct addr addr;
-	uint16_t port;
-};
-
-/* --- strings and socket addresses -------------------------------------------------------------- */
-
-void lua_str_push(lua_State *L, struct slice text, struct slice more)
-{
-	struct slice *s = lua_newuserdata(L, sizeof *s + text.len + more.len);
-	char *bytes = (char *)(s + 1);
-
-	if (text.len)
-		memcpy(bytes, text.at, text.len);
-	if (more.len)
-		memcpy(bytes + text.len, more.at, more.len);
-	*s = (struct slice){ bytes, text.len + more.len };
-	luaL_getmetatable(L, STR_TYPE);
-	lua_setmetatable(L, -2);
-}
-
-/* Like luaL_checkudata, which raises. */
-static void *userdata_of(lua_State *L, int arg, const char *type)
-{
-	bool same;
-
-	if (!lua_getmetatable(L, arg))
-		return NULL;
-	luaL_getmetatable(L, type);
-	same = lua_rawequal(L, -1, -2);
-	lua_pop(L, 2);
-	return same ? lua_touserdata(L, arg) : NULL;
-}
-
-bool lua_str_get(lua_State *L, int arg, struct slice *out)
-{
-	const struct slice *s = userdata_of(L, arg, STR_TYPE);
-
-	if (s)
-		*out = *s;
-	return s != NULL;
-}
-
-static int str_tostring(lua_State *L)
-{
-	const struct slice *s = luaL_checkudata(L, 1, STR_TYPE);
-
-	lua_pushlstring(L, s->at, s->len);
-	return 1;
-}
-
-static int str_index(lua_State *L)
-{
-	if (strcmp(luaL_checkstring(L, 2), "buffer") == 0)
-		return str_tostring(L);
-	return 0;
-}
-
-const struct addr *lua_sockaddr_get(lua_State *L, int arg)
-{
-	const struct sockaddr_object *s = userdata_of(L, arg, SOCKADDR_TYPE);
-
-	return s ? &s->addr : NULL;
-}
-
-/* "192.0.2.1:25"; IPv6 with a dot, which samples split at (D75). */
-static int sockaddr_tostring(lua_State *L)
-{
-	const struct sockaddr_object *s = luaL_checkudata(L, 1, SOCKADDR_TYPE);
-	char text[ADDR_TEXT_MAX];
-
-	lua_pushfstring(L, "%s%s%d", addr_print(&s->addr, text), s->addr.family == ADDR_V6 ? "." : ":", s->port);
-	return 1;
-}
-
-static int sockaddr_push(lua_State *L, const struct addr *addr, uint16_t port)
-{
-	struct sockaddr_object *s;
-
-	if (addr->family == ADDR_NONE)
-		return 0;
-	s = lua_newuserdata(L, sizeof *s);
-	*s = (struct sockaddr_object){ *addr, port };
-	luaL_getmetatable(L, SOCKADDR_TYPE);
-	lua_setmetatable(L, -2);
-	return 1;
-}
-
-/* --- the three that stand for the run ----------------------------------------------------------- */
 
 bool lua_object_is(lua_State *L, int arg, enum lua_object which)
 {
@@ -151,7 +58,7 @@ static int ac_field(lua_State *L)
 	char id[20];
 
 	if (strcmp(name, "remote_addr") == 0)
-		return sockaddr_push(L, &facts->peer, facts->peer_port);
+		return lua_sockaddr_push(L, &facts->peer, facts->peer_port);
 	if (strcmp(name, "conn_id") != 0)
 		return 0;
 	snprintf(id, sizeof id, "%016" PRIx64, facts->session);
@@ -234,7 +141,8 @@ static int push_endpoint(lua_State *L, const struct addr *addr, uint16_t port)
 	if (part == 2)
 		lua_pushinteger(L, port);
 	else
-		lua_pushstring(L, part == 1 ? addr_print(addr, text) : addr_port_print(addr, port, text));
+		lua_pushstring(L, part == 1 ? addr_print(addr, text)
+					    : addr_port_print(addr, port, text));
 	return 1;
 }
 
@@ -258,7 +166,8 @@ static struct slice context_key(lua_State *L, enum ctx_kind *kind_out)
 	struct slice key;
 	int kind = luaL_checkint(L, 2);
 
-	luaL_argcheck(L, kind == CTX_CONN || kind == CTX_MESS, 2, "VCTX_CONN or VCTX_MESS expected");
+	luaL_argcheck(L, kind == CTX_CONN || kind == CTX_MESS, 2,
+		      "VCTX_CONN or VCTX_MESS expected");
 	*kind_out = (enum ctx_kind)kind;
 	key.at = luaL_checklstring(L, 3, &key.len);
 	return key;
@@ -350,22 +259,16 @@ static const struct {
 	[LUA_OBJECT_MSG] = { msg_methods, msg_field, read_only },
 };
 
-/* Hide the metatable on the top from getmetatable: one for all, a script could spoil it. */
-static void metatable_hide(lua_State *L)
-{
-	lua_pushboolean(L, false);
-	lua_setfield(L, -2, "__metatable");
-}
-
 /*
  * Names are looked up in the table of methods, without a call; what is not there is a field, found
- * by the methods' own metatable. There is one object of a kind, so the field need not be told which.
+ * by the methods' own metatable. There is one object of a kind, so the field need not be told
+ * which.
  */
 static int object_new(lua_State *L, enum lua_object which)
 {
 	lua_newuserdata(L, 0);
 	lua_newtable(L);
-	metatable_hide(L);
+	lua_metatable_hide(L);
 	lua_newtable(L);
 	lua_fn_methods(L, object_names[which], which);
 	luaL_register(L, NULL, objects[which].methods);
@@ -380,23 +283,8 @@ static int object_new(lua_State *L, enum lua_object which)
 	return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-static void type_new(lua_State *L, const char *name, lua_CFunction tostring, lua_CFunction index)
-{
-	luaL_newmetatable(L, name);
-	metatable_hide(L);
-	lua_pushcfunction(L, tostring);
-	lua_setfield(L, -2, "__tostring");
-	if (index) {
-		lua_pushcfunction(L, index);
-		lua_setfield(L, -2, "__index");
-	}
-	lua_pop(L, 1);
-}
-
 void lua_objects_open(struct lua_worker *w)
 {
-	type_new(w->L, STR_TYPE, str_tostring, str_index);
-	type_new(w->L, SOCKADDR_TYPE, sockaddr_tostring, NULL);
 	for (int i = 0; i < LUA_OBJECTS; i++)
 		w->objects[i] = object_new(w->L, (enum lua_object)i);
 }

@@ -51,8 +51,8 @@ static bool compile(lua_State *L, char *text, size_t len, const char *chunkname)
 		return false;
 	}
 	if (!lua_dialect(text, len, &line, &instead)) {
-		lua_pushfstring(L, "%s:%d: integer operators are not available; write %s", name, (int)line,
-				instead);
+		lua_pushfstring(L, "%s:%d: integer operators are not available; write %s", name,
+				(int)line, instead);
 		return false;
 	}
 	return luaL_loadbufferx(L, text, len, chunkname, "t") == 0 || failed_in(L, name);
@@ -157,6 +157,8 @@ void lua_source_path(lua_State *L, const char *directory)
 
 void lua_source_open(lua_State *L)
 {
+	static const char *const gone[] = { "loadlib", "cpath", "searchpath" };
+
 	lua_pushcfunction(L, luaopen_package);
 	lua_pushliteral(L, LUA_LOADLIBNAME);
 	lua_call(L, 1, 1);
@@ -169,9 +171,9 @@ void lua_source_open(lua_State *L)
 		lua_rawseti(L, -2, i);
 	}
 	lua_pop(L, 1);
-	for (const char *const *name = (const char *const[]){ "loadlib", "cpath", "searchpath", NULL }; *name; name++) {
+	for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
 		lua_pushnil(L);
-		lua_setfield(L, -2, *name);
+		lua_setfield(L, -2, gone[i]);
 	}
 	lua_pushliteral(L, "/usr/local/share/lua/5.1/?.lua;/usr/share/lua/5.1/?.lua");
 	lua_setfield(L, -2, "path");

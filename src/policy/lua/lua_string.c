@@ -56,7 +56,8 @@ static void push_capture(lua_State *L, const struct lua_match *m, unsigned n)
 }
 
 /* Capture n, or the whole match where the pattern has none. */
-static void push_nth(lua_State *L, const struct lua_match *m, unsigned n, const char *start, const char *end)
+static void push_nth(lua_State *L, const struct lua_match *m, unsigned n, const char *start,
+		     const char *end)
 {
 	if (n < m->capture_count)
 		push_capture(L, m, n);
@@ -191,7 +192,8 @@ static int string_gmatch(lua_State *L)
 }
 
 /* "%1" is a capture, "%0" the match, "%x" an x. */
-static void add_template(lua_State *L, luaL_Buffer *b, const struct lua_match *m, const char *start, const char *end)
+static void add_template(lua_State *L, luaL_Buffer *b, const struct lua_match *m, const char *start,
+			 const char *end)
 {
 	size_t len;
 	const char *text = lua_tolstring(L, 3, &len);
@@ -211,7 +213,8 @@ static void add_template(lua_State *L, luaL_Buffer *b, const struct lua_match *m
 	}
 }
 
-static void add_replaced(lua_State *L, luaL_Buffer *b, const struct lua_match *m, const char *start, const char *end)
+static void add_replaced(lua_State *L, luaL_Buffer *b, const struct lua_match *m, const char *start,
+			 const char *end)
 {
 	int type = lua_type(L, 3);
 
@@ -243,7 +246,9 @@ static int string_gsub(lua_State *L)
 	int type = lua_type(L, 3);
 	luaL_Buffer b;
 
-	luaL_argcheck(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE,
+	luaL_argcheck(L,
+		      type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
+			  type == LUA_TTABLE,
 		      3, "string/function/table expected");
 	lua_limits_check_stack(L);
 	luaL_buffinit(L, &b);

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Walking to a level starts at the innermost each time: all levels of a deep recursion take seconds. */
+/* Walking to a level starts at the innermost each time: all levels of a deep recursion take
+ * seconds. */
 enum { LEVELS_MAX = 64 };
 
 static bool level_get(lua_State *L, int level, lua_Debug *at)

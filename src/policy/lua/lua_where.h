@@ -12,7 +12,8 @@ struct lua_where {
 	unsigned line;
 };
 
-/* Of the innermost function that came from a file. false: there is none, as after a tail call into C. */
+/* Of the innermost function that came from a file. false: there is none, as after a tail call into
+ * C. */
 bool lua_where_now(lua_State *L, struct lua_where *out);
 
 /* Where a function begins. It is on the top, and is taken from there. */

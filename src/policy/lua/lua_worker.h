@@ -35,7 +35,8 @@ struct lua_module {
 	int lifecycles[LUA_LIVES];
 };
 
-/* What a worker keeps of a session: its `self` in each module, and _TLS. References, made when needed. */
+/* What a worker keeps of a session: its `self` in each module, and _TLS. References, made when
+ * needed. */
 struct lua_session {
 	int tls;
 	int self[];
@@ -55,7 +56,7 @@ struct lua_worker {
 	struct policy_run *run;	     /* NULL: none; then there is no session to ask about */
 	const struct facts *facts;   /* whose log lines these are; never NULL */
 	void **session;	     /* the slot of a struct lua_session; NULL: none */
-	int entered;		     /* the function that was entered, as a reference, or LUA_NOREF */
+	int entered;	     /* the function that was entered, as a reference, or LUA_NOREF */
 	unsigned reads_before;	     /* run->read_count when the callout began */
 	const struct policy_script *loading; /* NULL: registerModule is too late */
 	bool stub_unavailable;
@@ -64,14 +65,16 @@ struct lua_worker {
 	unsigned module_count;
 };
 
+extern const struct facts lua_nobody; /* for log lines of no session */
+
 static inline struct lua_worker *lua_worker_of(lua_State *L)
 {
 	return (struct lua_worker *)lua_limits_of(L);
 }
 
-/* Loads the stanza's scripts and runs their init. false: there are complaints. */
-bool lua_worker_open(struct lua_worker *w, const struct policy_stanza *stanza, const struct policy_host *host,
-		     struct complaints *complaints);
+/* lua_load.c: loads the stanza's scripts and runs their init. false: there are complaints. */
+bool lua_worker_open(struct lua_worker *w, const struct policy_stanza *stanza,
+		     const struct policy_host *host, struct complaints *complaints);
 void lua_worker_close(struct lua_worker *w);
 
 /* Asks the modules about run->phase. */
@@ -89,8 +92,13 @@ struct lua_fault {
 /* The session's, made at first sight. */
 struct lua_session *lua_worker_session(struct lua_worker *w);
 
+/* The thread, with nothing on it but the function of that reference. */
+lua_State *lua_worker_prepare(struct lua_worker *w, int function);
 /* Enter the function below nargs arguments on w->thread; leaves one result there. */
-bool lua_worker_enter(struct lua_worker *w, int nargs, const struct lua_budget *budget, struct lua_fault *fault);
+bool lua_worker_enter(struct lua_worker *w, int nargs, const struct lua_budget *budget,
+		      struct lua_fault *fault);
+
+void lua_worker_log_fault(struct lua_worker *w, const struct lua_fault *fault);
 
 /* Where the running callout is, or begins. Gives the file's name; *at holds it. */
 const char *lua_worker_where(lua_State *L, struct lua_where *at);
@@ -104,13 +112,19 @@ void lua_fn_methods(lua_State *L, const char *prefix, enum lua_object which);
 /* Pushes msys.a.b, made if it is not there. */
 void lua_namespace(lua_State *L, const char *name);
 
-/* lua_objects.c */
+/* lua_objects.c: ac, vctx, msg. */
 void lua_objects_open(struct lua_worker *w);
 bool lua_object_is(lua_State *L, int arg, enum lua_object which);
-void lua_object_check(lua_State *L, int arg, enum lua_object which);
+void lua_object_check(lua_State *L, int arg, enum lua_object which); /* raises */
+
+/* lua_boxes.c: values in userdata, ec_string and sockaddr. */
+void lua_boxes_open(lua_State *L);
 void lua_str_push(lua_State *L, struct slice text, struct slice more);
 bool lua_str_get(lua_State *L, int arg, struct slice *out); /* an ec_string */
+int lua_sockaddr_push(lua_State *L, const struct addr *addr,
+		      uint16_t port);			    /* 0: no address, nothing pushed */
 const struct addr *lua_sockaddr_get(lua_State *L, int arg); /* NULL: it is none */
+void lua_metatable_hide(lua_State *L);
 
 /* lua_msys.c: registerModule, msys.core, print, _TLS. */
 void lua_msys_open(lua_State *L);
