@@ -2,7 +2,9 @@
  * inside - the session's own struct and the calls between its files. Nobody outside session/
  * includes it.
  *
- *   session.c   birth, the step, parking and waking, timeouts, death
+ *   session.c   birth, reading
+ *   wait.c      parking and waking, timeouts
+ *   leave.c     goodbye and death
  *   verbs.c     the verb table: what each command checks and does
  *   judge.c     asking policy, tarpits, refusals
  *   mail.c      the transaction: MAIL, RCPT, and what the next hop says to them
@@ -88,13 +90,25 @@ struct session {
 
 /* session.c */
 void session_enter(struct session *s, enum session_state state); /* the only place that changes it */
+void session_give_caps(struct session *s);
+
+/* wait.c */
 /* Read no more until the wait is over; then `after`. */
 void session_park(struct session *s, enum session_wait wait, void (*after)(struct session *s));
+void session_unpark(struct session *s); /* the wait is given up; `after` will not run */
 void session_wake(struct session *s);
 void session_wake_in(struct session *s, uint64_t ms);
+/* Last thing in whatever the loop called: sends what was answered, reads on or leaves. */
+void session_settle(struct session *s);
+void session_be_patient(struct session *s); /* the timer watches the client's silence */
+void session_timer_fired(void *owner);
+
+/* leave.c */
 void session_end(struct session *s, enum ending how); /* twice is harmless */
 /* The last answer has been written: close when it has left. */
 void session_goodbye(struct session *s, enum ending how);
+/* Whatever it waits for is given up; the client is told 421 and let go. */
+void session_dismiss(struct session *s, enum ending how, const char *text);
 
 /* verbs.c */
 void verb_serve(struct session *s, struct slice line);

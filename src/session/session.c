@@ -12,8 +12,6 @@
 
 enum {
 	COMMANDS_A_TURN = 64,	     /* then the others' turn comes */
-	GOODBYE_MS = 10000,	     /* the last answer has so long to leave */
-	UNREAD_MAX = 256 << 10,	     /* swallowed before closing, so that no reset overtakes the last answer */
 	WORKERS_MAX_LOG2 = 6,
 };
 
@@ -23,168 +21,14 @@ static const char *const state_names[] = {
 	[SESSION_CLOSE] = "close",
 };
 
-static const char *const wait_names[] = {
-	[WAIT_NONE] = "none",	  [WAIT_BANNER] = "banner", [WAIT_POLICY] = "policy",
-	[WAIT_TARPIT] = "tarpit", [WAIT_RELAY] = "relay",   [WAIT_DISK] = "disk",
-	[WAIT_OUTPUT] = "output", [WAIT_GOODBYE] = "goodbye",
-};
-
 const char *session_state_name(enum session_state state)
 {
 	return state_names[state];
 }
 
-const char *session_wait_name(enum session_wait wait)
-{
-	return wait_names[wait];
-}
-
 void session_enter(struct session *s, enum session_state state)
 {
 	s->state = state;
-}
-
-static const char shutting_down[] = "4.3.2 Service shutting down, try again later";
-
-/* --- waiting ------------------------------------------------------------------------------- */
-
-/* Milliseconds until the client has been silent for too long; 0: it has; -1: it may be for ever. */
-static int64_t patience_left(const struct session *s, uint64_t now)
-{
-	const struct settings *set = s->settings;
-	const struct {
-		uint64_t since;
-		uint32_t limit;
-	} clocks[] = {
-		{ s->heard_ms, set->idle_ms },
-		{ s->waiting_ms, set->command_ms },
-		{ s->mail ? s->mail->began_ms : now, s->mail ? set->transaction_ms : 0 },
-	};
-	int64_t least = -1;
-
-	for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
-		uint64_t until = clocks[i].since + clocks[i].limit;
-		int64_t left = until > now ? (int64_t)(until - now) : 0;
-
-		if (clocks[i].limit != 0 && (least < 0 || left < least))
-			least = left;
-	}
-	return least;
-}
-
-/* The timer is not moved with every command: when it fires it looks how long there still is. */
-static void watch_patience(struct session *s)
-{
-	int64_t left = patience_left(s, clock_ms());
-
-	if (left >= 0)
-		timer_set(&s->timer, (uint64_t)left + 1);
-}
-
-static void timed_out(struct session *s)
-{
-	if (s->state == SESSION_GREET || stream_unsent(&s->client) > 0) {
-		session_end(s, END_TIMEOUT);
-		return;
-	}
-	session_reply(s, 421, "4.4.2 %s Error: timeout exceeded", s->settings->hostname);
-	session_goodbye(s, END_TIMEOUT);
-}
-
-static void timer_fired(void *owner)
-{
-	struct session *s = owner;
-	int64_t left;
-
-	switch ((enum session_wait)s->wait) {
-	case WAIT_TARPIT:
-	case WAIT_BANNER:
-		session_wake(s);
-		return;
-	case WAIT_GOODBYE:
-		session_end(s, END_TIMEOUT);
-		return;
-	case WAIT_NONE:
-	case WAIT_OUTPUT:
-		left = patience_left(s, clock_ms());
-		if (left == 0)
-			timed_out(s);
-		else if (left > 0)
-			timer_set(&s->timer, (uint64_t)left + 1);
-		return;
-	case WAIT_POLICY:
-	case WAIT_RELAY:
-	case WAIT_DISK:
-		return; /* they have limits of their own */
-	}
-}
-
-void session_park(struct session *s, enum session_wait wait, void (*after)(struct session *s))
-{
-	CHECK(s->wait == WAIT_NONE && !s->ended);
-	s->wait = wait;
-	s->after = after;
-	s->waiting_ms = clock_ms();
-	if (wait == WAIT_TARPIT)
-		s->worker->held++;
-	stream_flush(&s->client);
-	stream_pause(&s->client);
-}
-
-static void unpark(struct session *s)
-{
-	if (s->wait == WAIT_TARPIT)
-		s->worker->held--;
-	s->wait = WAIT_NONE;
-}
-
-void session_wake_in(struct session *s, uint64_t ms)
-{
-	timer_set(&s->timer, ms);
-}
-
-/* Whatever it waits for is given up; the client is told and let go. */
-static void dismiss(struct session *s, enum ending how, const char *text)
-{
-	if (s->ended || s->wait == WAIT_GOODBYE)
-		return;
-	if (s->run != NULL) {
-		policy_cancel(s->run);
-		s->run = NULL;
-	}
-	if (s->wait != WAIT_NONE)
-		unpark(s);
-	session_reply(s, 421, "%s", text);
-	session_goodbye(s, how);
-}
-
-/* After anything that may have answered: send it, and read on when nothing is being waited for. */
-static void settle(struct session *s)
-{
-	if (!s->ended && s->leaving && s->wait == WAIT_NONE && s->mail == NULL)
-		dismiss(s, END_DRAIN, shutting_down);
-	if (s->ended)
-		return;
-	stream_flush(&s->client);
-	if (s->wait == WAIT_NONE && stream_unsent(&s->client) > 0) {
-		session_park(s, WAIT_OUTPUT, NULL);
-		watch_patience(s);
-	}
-	if (s->wait == WAIT_NONE)
-		stream_resume(&s->client);
-}
-
-void session_wake(struct session *s)
-{
-	void (*after)(struct session *) = s->after;
-
-	CHECK(s->wait != WAIT_NONE);
-	unpark(s);
-	s->heard_ms = s->waiting_ms = clock_ms(); /* it was not the client that kept us waiting */
-	watch_patience(s);
-	if (after != NULL)
-		after(s);
-	settle(s);
 }
 
 /* --- reading ------------------------------------------------------------------------------- */
@@ -240,7 +84,7 @@ static void session_step(struct session *s)
 	read_commands(s);
 	if (!s->ended && s->wait == WAIT_NONE && s->state == SESSION_DATA)
 		body_read(s);
-	settle(s);
+	session_settle(s);
 }
 
 static void hear(void *owner, enum stream_news news)
@@ -322,7 +166,7 @@ static const struct cap *take_caps(struct session *s)
 }
 
 /* A refused session uses no slot, not even of the caps that had room (D76). */
-static void give_caps(struct session *s)
+void session_give_caps(struct session *s)
 {
 	while (s->caps_taken > 0)
 		budget_give(s->settings->caps[--s->caps_taken].budget);
@@ -361,118 +205,26 @@ void session_begin(struct worker *w, struct rules *rules, const struct door *doo
 	s->began_ms = s->heard_ms = s->waiting_ms = clock_ms();
 	facts_begin(s, peer, peer_port);
 	stream_open(&s->client, w->loop, fd, hear, s);
-	timer_init(&s->timer, w->loop, timer_fired, s);
+	timer_init(&s->timer, w->loop, session_timer_fired, s);
 	LIST_INSERT_HEAD(&w->sessions, s, next);
 	w->session_count++;
 	stat_add(&w->stats.connections, 1);
 
 	audit_enter(door->endpoint, peer, &s->ticket); /* before any policy sees it (D37) */
 	session_log_connect(s);
-	watch_patience(s);
+	session_be_patient(s);
 	full = take_caps(s);
 	if (full != NULL) {
-		give_caps(s);
+		session_give_caps(s);
 		stat_add(&w->stats.capped, 1);
 		session_refuse(s, PHASE_ACCEPT, 421, "4.4.5 Service unavailable, concurrency limit reached.");
 	} else {
 		session_ask(s, PHASE_ACCEPT, accept_granted);
 	}
-	settle(s);
+	session_settle(s);
 }
 
-/* --- death --------------------------------------------------------------------------------- */
-
-static void bury(struct burial *b)
-{
-	free((char *)b - offsetof(struct session, burial));
-}
-
-/* What is unread when a socket is closed makes the kernel send a reset, which may overtake our
- * last answer. A bounded amount of it is read away first. */
-static void swallow_input(struct session *s)
-{
-	char nowhere[8192];
-
-	for (size_t swallowed = 0; swallowed < UNREAD_MAX;) {
-		ssize_t n = recv(s->client.fd, nowhere, sizeof nowhere, MSG_DONTWAIT);
-
-		if (n <= 0)
-			return;
-		swallowed += (size_t)n;
-	}
-}
-
-void session_end(struct session *s, enum ending how)
-{
-	if (s->ended)
-		return;
-	s->ended = true;
-	unpark(s);
-	timer_stop(&s->timer);
-	if (s->run != NULL)
-		policy_cancel(s->run);
-	mail_over(s);
-	policy_session_over(s->rules->policy, &s->facts);
-	session_log_end(s, how);
-	ctx_clear(&s->facts.conn);
-	verdict_clear(&s->verdict);
-	free(s->helo_line);
-
-	/* Out of every count before the client can see the close (D37). */
-	audit_leave(&s->ticket);
-	give_caps(s);
-	if (how != END_HANGUP && s->client.readable)
-		swallow_input(s);
-	stream_close(&s->client);
-	LIST_REMOVE(s, next);
-	s->worker->session_count--;
-	rules_unref(s->rules);
-	loop_bury(s->worker->loop, &s->burial, bury);
-}
-
-static void goodbye_said(struct session *s)
-{
-	session_end(s, s->ending);
-}
-
-void session_goodbye(struct session *s, enum ending how)
-{
-	if (s->ended)
-		return;
-	session_enter(s, SESSION_CLOSE);
-	stream_flush(&s->client);
-	if (stream_unsent(&s->client) == 0) {
-		session_end(s, how);
-		return;
-	}
-	if (s->wait != WAIT_NONE)
-		unpark(s);
-	s->ending = how;
-	session_park(s, WAIT_GOODBYE, goodbye_said);
-	session_wake_in(s, GOODBYE_MS);
-}
-
-/* --- from outside -------------------------------------------------------------------------- */
-
-void session_drain(struct session *s, bool now)
-{
-	s->leaving = true;
-	if (now)
-		dismiss(s, END_DRAIN, shutting_down);
-	else
-		settle(s);
-}
-
-void session_kick(struct session *s)
-{
-	dismiss(s, END_KICK, "4.7.0 Disconnected by the administrator");
-}
-
-void worker_end_sessions(struct worker *w)
-{
-	while (!LIST_EMPTY(&w->sessions))
-		session_end(LIST_FIRST(&w->sessions), END_DRAIN);
-}
+/* --- for people ---------------------------------------------------------------------------- */
 
 struct session *session_next(const struct session *s)
 {
