@@ -22,7 +22,7 @@ FUZZ_SRC  := $(sort $(wildcard fuzz/fuzz_*.c))
 FUZZ_BIN  := $(FUZZ_SRC:fuzz/%.c=$(B)/fuzz/%)
 
 # Tests of what threads share; these run under TSan as well.
-TSAN_TESTS := $(sort $(wildcard tests/unit/*/test_*_threads.c))
+TSAN_TESTS := $(sort $(wildcard tests/unit/*/test_*_threads.c tests/unit/*/*/test_*_threads.c))
 
 .PHONY: test-packages unit tsan-unit fuzz-replay layers clang-build e2e
 test-packages: ; @scripts/need build test

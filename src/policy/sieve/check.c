@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "base/addr.h"
+#include "base/nearest.h"
 
 struct checker {
 	const char *file;
@@ -242,6 +243,18 @@ static void check_phase(struct checker *c, const struct call *call)
 	      first < PHASE_COUNT && phases == PHASES_FROM(first) ? " or later" : "");
 }
 
+static const char *name_near(struct slice name)
+{
+	const char *known = fn_nearest(FN_SIEVE, name);
+	struct nearest nearest;
+
+	nearest_begin(&nearest, name);
+	nearest_try(&nearest, "ec_test");
+	if (known != NULL)
+		nearest_try(&nearest, known);
+	return nearest.name;
+}
+
 /* NULL: it can't be called at all, and that has been said. */
 static const struct policy_fn *find_function(struct checker *c, struct call *call)
 {
@@ -249,7 +262,7 @@ static const struct policy_fn *find_function(struct checker *c, struct call *cal
 	const char *near;
 
 	if (fn == NULL) {
-		near = fn_nearest(FN_SIEVE, call->name);
+		near = name_near(call->name);
 		WRONG(c, call->at, "unknown function \"%.*s\"%s%s%s", SLICE_ARGS(call->name),
 		      near != NULL ? ", did you mean \"" : "", near != NULL ? near : "",
 		      near != NULL ? "\"?" : "");

@@ -18,6 +18,7 @@ enum {
 	SIEVE_NAME_MAX = 64,
 	SIEVE_VARIABLES_MAX = 1024, /* different names in one stanza */
 	SIEVE_INCLUDE_DEPTH = 20,   /* 1.10 */
+	SIEVE_INCLUDES_MAX = 500,   /* files that one script includes by constant names */
 
 	SIEVE_STRING_MAX = 64 << 10, /* bytes of a string, as written or put together */
 	SIEVE_PATTERN_MAX = 4096,    /* bytes of a regular expression */

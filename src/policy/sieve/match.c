@@ -13,7 +13,7 @@ static const struct {
 	bool takes_relation;
 	bool counts;
 } types[] = {
-	{ "is", MATCH_RELATION, false, false },	    { "value", MATCH_RELATION, true, false },
+	{ "value", MATCH_RELATION, true, false },   { "is", MATCH_RELATION, false, false },
 	{ "count", MATCH_RELATION, true, true },    { "contains", MATCH_CONTAINS, false, false },
 	{ "matches", MATCH_GLOB, false, false },    { "regex", MATCH_REGEX, false, false },
 };

@@ -84,6 +84,8 @@ static const struct {
 	{ "unknown, near", "if is_tru $x { ec_tarpitt 10; }",
 	  "a.sieve:1:4: unknown function \"is_tru\", did you mean \"is_true\"?\n"
 	  "a.sieve:1:16: unknown function \"ec_tarpitt\", did you mean \"ec_tarpit\"?\n" },
+	{ "unknown, near ec_test", "if ec_tset \"a\" \"b\" { }",
+	  "a.sieve:1:4: unknown function \"ec_tset\", did you mean \"ec_test\"?\n" },
 	{ "D91 tier C", "clamav_avscan;",
 	  "a.sieve:1:1: function clamav_avscan is not available in this build\n" },
 	{ "too few arguments", "ec_tarpit;",

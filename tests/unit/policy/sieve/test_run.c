@@ -293,6 +293,36 @@ static void includes(void **state)
 	}
 }
 
+/* Each includes the next one twice: read once at load, even without a cache; too many steps to run.
+ */
+static void includes_fan_out(void **state)
+{
+	struct world *w = world_new();
+	char name[16], text[80];
+
+	(void)state;
+	w->stanza.cache_size = 1;
+	for (unsigned i = 1; i < 20; i++) {
+		snprintf(name, sizeof name, "%u.sieve", i);
+		snprintf(text, sizeof text, "ec_include \"%u.sieve\"; ec_include \"%u.sieve\";",
+			 i + 1, i + 1);
+		world_file(w, name, slice_of(text));
+	}
+	world_file(w, "20.sieve", SLICE("$x = 1;"));
+	world_script(w, "rcptto_phase1", "a.sieve", "ec_include \"1.sieve\";", false);
+	w->budget = (struct sieve_budget){ 100, 1000 };
+	assert_true(world_load_set(w));
+	world_ask(w, PHASE_RCPTTO);
+	w->told.len = strlen("error 421 \"the script takes too many steps\"");
+	expect_told(w, "fan out", "error 421 \"the script takes too many steps\"");
+	world_file(w, "20.sieve", SLICE("ec_include \"21.sieve\";"));
+	world_file(w, "21.sieve", SLICE("keep;"));
+	policy_unref(w->set);
+	assert_false(world_load_set(w));
+	expect_told(w, "21 deep", "20.sieve:1:1: scripts include each other deeper than 20\n");
+	world_free(w);
+}
+
 /* D31: what was read stays for cache_life, and then is read again. */
 static void cache(void **state)
 {
@@ -373,7 +403,7 @@ int main(void)
 		cmocka_unit_test(total),
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(includes),
-		cmocka_unit_test(cache),
+		cmocka_unit_test(includes_fan_out), cmocka_unit_test(cache),
 		cmocka_unit_test(accept_phase),
 		cmocka_unit_test(gone_while_reading),
 	};
