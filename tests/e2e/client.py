@@ -12,10 +12,11 @@ Reply = collections.namedtuple("Reply", "code text lines")
 
 
 class Client:
-    """source: the address to come from, any 127.x.y.z. A small receive buffer makes a slow reader."""
+    """source: the address to come from, any 127.x.y.z. A small receive buffer makes a slow reader.
+    A host with a / is a Unix socket."""
 
     def __init__(self, host, port, source=None, receive_buffer=None, timeout=DEADLINE):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        family = socket.AF_UNIX if "/" in host else socket.AF_INET6 if ":" in host else socket.AF_INET
         self.timeout = timeout
         self.unread = b""
         self.sock = socket.socket(family, socket.SOCK_STREAM)
@@ -25,7 +26,7 @@ class Client:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             if source is not None:
                 self.sock.bind((source, 0))
-            self.sock.connect((host, port))
+            self.sock.connect(host if "/" in host else (host, port))
         except OSError:
             self.sock.close()
             raise
