@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "policy/sieve/sieve.h"
 
-enum { EXIT_NO_SCRIPT = 1, EXIT_SCRIPT_FAILED = 2, COUNTS_MAX = 1000, MESSAGE_MAX = 64 << 20 };
+enum { EXIT_TROUBLE = 1, EXIT_SCRIPT_FAILED = 2, COUNTS_MAX = 1000, MESSAGE_MAX = 64 << 20 };
 
 /* A count given with --count (T17). */
 struct given {
@@ -378,7 +378,7 @@ static int print_result(struct eval *e)
 	putchar('\n');
 	json_decref(result);
 	if (fflush(stdout) != 0)
-		code = EX_IOERR;
+		code = EXIT_TROUBLE;
 	return code;
 }
 
@@ -394,7 +394,7 @@ static int run(struct eval *e)
 	struct verdict verdict = { 0 };
 
 	if (set == NULL)
-		return EXIT_NO_SCRIPT;
+		return EXIT_TROUBLE;
 	CHECK(policy_ask(set, e->phase, &e->facts, &verdict, NULL, NULL, &waiting) == POLICY_DONE);
 	policy_session_over(set, &e->facts);
 	verdict_clear(&verdict);
@@ -414,9 +414,9 @@ int ctl_sieve_eval(int argc, char **argv)
 	buf_init(&e->message, MESSAGE_MAX);
 	if (command_line(e, argc, argv)) {
 		set_facts(e);
-		code = read_message(e) ? run(e) : EXIT_NO_SCRIPT;
+		code = read_message(e) ? run(e) : EXIT_TROUBLE;
 		if ((code == 0 || code == EXIT_SCRIPT_FAILED) && !write_message(e))
-			code = EX_CANTCREAT;
+			code = EXIT_TROUBLE;
 	}
 	ctx_clear(&e->facts.conn);
 	ctx_clear(&e->mail.mess);

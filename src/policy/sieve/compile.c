@@ -225,15 +225,44 @@ static void compile_call(struct compiler *c, const struct call *call)
 	}
 }
 
+static struct regex *constant_regex(struct compiler *c, const struct arg *arg, bool ignore_case)
+{
+	struct program *p = c->program;
+	char why[REGEX_ERROR_MAX];
+	struct slice pattern;
+	struct regex *regex;
+
+	sieve_text_is_constant(&arg->text, &pattern);
+	regex = sieve_regex_new(pattern, ignore_case, why);
+	if (regex == NULL)
+		complain(c->complaints, (struct place){ p->file, arg->at.line, arg->at.col },
+			 "regular expression: %s", why);
+	else
+		APPEND(p->regexes, p->regex_count, regex);
+	return regex;
+}
+
+/* first and what follows it, count of them, are constant strings. */
+static void match_regexes(struct compiler *c, struct match *match, const struct arg *first,
+			  unsigned count)
+{
+	struct regex **regexes = arena_take(&c->program->arena, count * sizeof *regexes);
+
+	CHECK(regexes != NULL);
+	match->regexes = regexes;
+	match->regex_count = count;
+	for (unsigned i = 0; i < count; i++, first = first->next)
+		regexes[i] = constant_regex(c, first, match->comparator == COMPARE_CASEMAP);
+}
+
 /* What can be known of a constant right-hand side is known now. */
 static unsigned match_constant(struct compiler *c, const struct test *test)
 {
 	struct program *p = c->program;
 	struct match match = test->match;
 	const struct arg *right = test->right;
-	char why[REGEX_ERROR_MAX];
-	struct regex *regex;
 	struct slice text;
+	struct value list;
 
 	if (right->kind == ARG_NUMBER) {
 		match.has_number = true;
@@ -241,16 +270,11 @@ static unsigned match_constant(struct compiler *c, const struct test *test)
 	} else if (right->kind == ARG_STRING && sieve_text_is_constant(&right->text, &text)) {
 		match.has_number = true;
 		match.number = sieve_number(text);
-		if (match.kind == MATCH_REGEX) {
-			regex = sieve_regex_new(text, match.comparator == COMPARE_CASEMAP, why);
-			if (regex == NULL)
-				complain(c->complaints,
-					 (struct place){ p->file, right->at.line, right->at.col },
-					 "regular expression: %s", why);
-			else
-				APPEND(p->regexes, p->regex_count, regex);
-			match.regex = regex;
-		}
+		if (match.kind == MATCH_REGEX)
+			match_regexes(c, &match, right, 1);
+	} else if (right->kind == ARG_LIST && match.kind == MATCH_REGEX &&
+		   constant_list(c, right, &list)) {
+		match_regexes(c, &match, right->inside, right->count);
 	}
 	return APPEND(p->matches, p->match_count, match);
 }

@@ -64,7 +64,7 @@ static bool print_match(const struct match *m, struct buf *out)
 	return buf_printf(out, " :%s %s %s%s", sieve_match_name(m),
 			  m->kind == MATCH_RELATION ? sieve_relation_name(m->relation) : "-",
 			  sieve_comparator_name(m->comparator),
-			  m->regex != NULL ? " compiled" : "");
+			  m->regex_count > 0 ? " compiled" : "");
 }
 
 static bool print_operand(const struct program *p, struct symbols *symbols, const struct op *op,

@@ -254,15 +254,15 @@ static bool contains(struct slice text, struct slice part)
 }
 
 static const char *pattern_match(const struct match *m, struct slice text, struct slice pattern,
-				 int *steps, bool *out)
+				 const struct regex *compiled, int *steps, bool *out)
 {
 	char why[REGEX_ERROR_MAX];
 	struct regex *made;
 	const char *wrong;
 
 	*steps -= STEPS_REGEX;
-	if (m->regex != NULL)
-		return sieve_regex_match(m->regex, text, out);
+	if (compiled != NULL)
+		return sieve_regex_match(compiled, text, out);
 	*steps -= STEPS_REGEX;
 	made = sieve_regex_new(pattern, m->comparator == COMPARE_CASEMAP, why);
 	if (made == NULL)
@@ -273,7 +273,8 @@ static const char *pattern_match(const struct match *m, struct slice text, struc
 }
 
 static const char *texts_match(const struct match *m, struct arena *arena, const struct value *left,
-			       const struct value *right, int *steps, bool *out)
+			       const struct value *right, const struct regex *compiled, int *steps,
+			       bool *out)
 {
 	struct slice l, r;
 	const char *wrong = value_to_string(arena, left, &l);
@@ -284,7 +285,7 @@ static const char *texts_match(const struct match *m, struct arena *arena, const
 		return wrong;
 	*steps -= (int)((l.len + r.len) / BYTES_A_STEP);
 	if (m->kind == MATCH_REGEX)
-		return pattern_match(m, l, r, steps, out);
+		return pattern_match(m, l, r, compiled, steps, out);
 	if (m->comparator == COMPARE_CASEMAP && (!fold(arena, &l) || !fold(arena, &r)))
 		return value_no_memory;
 	if (m->kind == MATCH_GLOB)
@@ -294,14 +295,15 @@ static const char *texts_match(const struct match *m, struct arena *arena, const
 	return NULL;
 }
 
-/* left and right are strings or numbers. */
+/* left and right, the nth of its list, are strings or numbers. */
 static const char *pair_match(const struct match *m, struct arena *arena, const struct value *left,
-			      const struct value *right, int *steps, bool *out)
+			      const struct value *right, uint32_t n, int *steps, bool *out)
 {
+	const struct regex *compiled = n < m->regex_count ? m->regexes[n] : NULL;
 	struct number l, r;
 
 	if (m->comparator != COMPARE_NUMERIC)
-		return texts_match(m, arena, left, right, steps, out);
+		return texts_match(m, arena, left, right, compiled, steps, out);
 	l = number_of(left);
 	r = m->has_number ? m->number : number_of(right);
 	*out = numbers_match(m->relation, &l, &r);
@@ -340,7 +342,7 @@ const char *sieve_match(const struct match *m, struct arena *arena, const struct
 		for (uint32_t r = 0; r < r_count; r++) {
 			if (--*steps < 0)
 				return too_long;
-			wrong = pair_match(m, arena, &ls[l], &rs[r], steps, out);
+			wrong = pair_match(m, arena, &ls[l], &rs[r], r, steps, out);
 			if (wrong != NULL || *out)
 				return wrong;
 		}

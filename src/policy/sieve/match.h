@@ -38,7 +38,8 @@ struct match {
 	bool counts;		    /* :count compares the number of left's members */
 	bool has_number;	    /* right is constant, and this number */
 	struct number number;
-	const struct regex *regex;  /* right is constant, and this; borrowed */
+	struct regex *const *regexes; /* right is constant: one for each member; borrowed */
+	unsigned regex_count;
 };
 
 /* By name, without its colon. false: no match type. */

@@ -169,6 +169,10 @@ static const struct {
 	  "and a value to compare with, not 0\n" },
 	{ "constant regex", "if ec_test :regex \"a\" \"x(\" { }",
 	  "a.sieve:1:23: regular expression: missing closing parenthesis, at offset 2\n" },
+	{ "constant regexes in a list", "if ec_test :regex \"a\" [\"x\", \"(\", \"[\"] { }",
+	  "a.sieve:1:29: regular expression: missing closing parenthesis, at offset 1\n"
+	  "a.sieve:1:34: regular expression: missing terminating ] for character class, at offset "
+	  "1\n" },
 	{ "regex with a variable is left to the run", "if ec_test :regex \"a\" \"(${x}\" { }", "" },
 	{ "comparator of a function that is a test", "if is_true :is \"a\" { }",
 	  "a.sieve:1:12: is_true has no tag \":is\", expected none\n" },

@@ -164,6 +164,10 @@ static const struct {
 	  0, SAY "1: a\n" },
 	{ "regex that is constant", "if ec_test :regex \"123\" \"^\\\\d+$\" { ec_log \"a\"; }", 0,
 	  SAY "1: a\n" },
+	{ "regexes in a list",
+	  "if ec_test :regex \"123\" [\"x\", \"^\\\\d+$\"] { ec_log \"a\"; } $r = \"2\"; "
+	  "if ec_test :regex [\"1\", \"2\"] [\"x\", $r] { ec_log \"b\"; }",
+	  0, SAY "1: a\n" SAY "1: b\n" },
 	{ "regex that is none", "$r = \"(\"; if ec_test :regex \"123\" $r { }", 0,
 	  "error 421 \"the pattern is not a regular expression\" a.sieve:1\n" },
 	{ "list on either side",
