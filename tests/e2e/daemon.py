@@ -12,6 +12,7 @@ about, or that does not stop in time fails the test.
 """
 
 import collections
+import json
 import os
 import re
 import resource
@@ -255,6 +256,13 @@ class Daemon:
         done = subprocess.run([TIDECTL, "-s", self.control, *words], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=PATIENCE)
         return Answer(done.returncode, done.stdout, done.stderr)
+
+    def ask(self, *words):
+        """What a command answers, from its JSON."""
+        a = self.ctl("--json", *words)
+        if a.code != 0:
+            raise AssertionError("tidectl %s: %s" % (" ".join(words), a.err))
+        return json.loads(a.out)
 
     def count(self, prefix="0.0.0.0/0", service="SMTP"):
         a = self.ctl("count", service, prefix)

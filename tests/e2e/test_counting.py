@@ -3,47 +3,16 @@ family reads what the oracle says, and zero when all have gone (T8, D37, D51).
 
 E2E_SEEDS="7 8 9" tries other sequences."""
 
-import json
 import os
 import random
-import signal
-import subprocess
-import threading
 import unittest
 
-from daemon import BUILD, E2E, PATIENCE, wait_until
+from crowd import Crowd
+from daemon import E2E, wait_until
 from oracle import Oracle
 
-CROWD = os.path.join(BUILD, "crowd")
 SEEDS = os.environ.get("E2E_SEEDS", "1 2 3").split()
 ALL = "0.0.0.0/0", "::/0"
-
-
-def ask(d, *words):
-    answer = d.ctl("--json", *words)
-    if answer.code != 0:
-        raise AssertionError("tidectl %s: %s" % (" ".join(words), answer.err))
-    return json.loads(answer.out)
-
-
-class Crowd:
-    """Many connections held by one process, all greeted."""
-
-    def __init__(self, d, count, net):
-        self.addresses = [net.replace(".0/24", ".%d" % (i + 1)) for i in range(count)]
-        self.process = subprocess.Popen([CROWD, "-n", str(count), "-t", "600", net, "127.0.0.1:%d" % d.port],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-        greeted = 0
-        while greeted < count:
-            line = self.process.stdout.readline()
-            if not line:
-                raise AssertionError("only %d of %d were greeted" % (greeted, count))
-            greeted += " s  220 " in line
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(PATIENCE)
-        self.process.stdout.close()
 
 
 class Guest:
@@ -155,7 +124,7 @@ class Stage:
         self.settle()
         gone = [g for g in self.guests if g.address.startswith("127.130.")]
         self.forget(gone)
-        self.test.assertEqual(ask(self.d, "kick", "127.130.0.0/16"), {"kicked": len(gone)})
+        self.test.assertEqual(self.d.ask("kick", "127.130.0.0/16"), {"kicked": len(gone)})
         self.wait_for_the_end(gone)
 
     def kill(self):
@@ -187,7 +156,7 @@ class Stage:
 
     def settle(self):
         """A quiet moment: all were accepted, and as many are left as there should be."""
-        wait_until(lambda: ask(self.d, "stats")["connections"] == self.connected, "everybody is accepted")
+        wait_until(lambda: self.d.ask("stats")["connections"] == self.connected, "everybody is accepted")
         for prefix in ALL:
             self.d.wait_for_count(self.oracle.inside(prefix)[0], prefix)
 
@@ -200,7 +169,7 @@ class Stage:
         self.compare_one("SMTP@" + endpoint, endpoint)
         self.compare_levels()
         self.compare_top()
-        self.test.assertEqual(ask(self.d, "status")["sessions"], sum(self.oracle.live.values()))
+        self.test.assertEqual(self.d.ask("status")["sessions"], sum(self.oracle.live.values()))
 
     def compare_one(self, service, endpoint):
         c = self.chance
@@ -220,7 +189,7 @@ class Stage:
         length = self.chance.choice((None, self.chance.randrange(0, 129)))
         lengths, words = ({4: 24, 6: 64}, []) if length is None else (
             {v: length for v, bits in ((4, 32), (6, 128)) if length <= bits}, ["--by", str(length)])
-        self.test.assertEqual(ask(self.d, "top", "--limit", "7", *words), self.oracle.top(lengths, 7))
+        self.test.assertEqual(self.d.ask("top", "--limit", "7", *words), self.oracle.top(lengths, 7))
 
 
 class Model(E2E):
