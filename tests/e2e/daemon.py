@@ -94,8 +94,8 @@ class Daemon:
                  sieve=None, lua=None, audit="", files=None, descriptors=None, before=(), env=None,
                  workers=2, start=True):
         self.dir = tempfile.mkdtemp(prefix="tidewaiter-e2e-")
-        self.free_port = FreePort()
-        self.port = self.free_port.port
+        self.free_ports = [FreePort()]
+        self.port = self.free_ports[0].port
         self.conf = os.path.join(self.dir, "tidewaiter.conf")
         self.control = os.path.join(self.dir, "control.sock")
         self.maildir = os.path.join(self.dir, "mail")
@@ -182,6 +182,12 @@ class Daemon:
     def signal(self, number):
         os.kill(self.pid, number)
 
+    def other_port(self):
+        """A second one, for a further Listen."""
+        if len(self.free_ports) < 2:
+            self.free_ports.append(FreePort())
+        return self.free_ports[1].port
+
     def wait(self, timeout=PATIENCE):
         """Until it has ended by itself. Its exit code."""
         try:
@@ -213,7 +219,8 @@ class Daemon:
             if self.process is not None:
                 self.process.stderr.close()
                 self.process = None
-            self.free_port.give()
+            for port in self.free_ports:
+                port.give()
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def reload(self):
@@ -245,9 +252,9 @@ class Daemon:
 
     # --- talking to it
 
-    def client(self, source=None, host="127.0.0.1", greet=True, **more):
+    def client(self, source=None, host="127.0.0.1", greet=True, port=None, **more):
         """A connected Client, the banner read, unless greet is False."""
-        c = Client(host, self.port, source, **more)
+        c = Client(host, port or self.port, source, **more)
         if greet:
             c.expect(220)
         return c
