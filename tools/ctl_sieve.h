@@ -7,7 +7,8 @@
 
 /*
  * argv[0] is the word `eval`, as a program's is its name. The exit code: 0 it ran, 1 it does not
- * compile or a file can't be read, 2 a run-time error ended it, 64 the command line is wrong.
+ * compile, or a file can't be read or written, 2 a run-time error ended it, 64 the command line is
+ * wrong.
  */
 int ctl_sieve_eval(int argc, char **argv);
 

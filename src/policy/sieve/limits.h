@@ -22,9 +22,8 @@ enum {
 
 	SIEVE_STRING_MAX = 64 << 10, /* bytes of a string, as written or put together */
 	SIEVE_PATTERN_MAX = 4096,    /* bytes of a regular expression */
-	SIEVE_REGEX_STEPS = 50000,   /* PCRE2's match limit */
-	SIEVE_REGEX_DEPTH = 500,
-	SIEVE_REGEX_HEAP_K = 512,
+	SIEVE_REGEX_DEPTH = 10000,   /* of backtracking */
+	SIEVE_REGEX_HEAP_K = 2048,
 };
 
 /*

@@ -3,7 +3,7 @@
 #include "policy/sieve/limits.h"
 #include "policy/sieve/regex.h"
 
-enum { STEPS_REGEX = 500, BYTES_A_STEP = 64, GLOB_MOVES_A_STEP = 16 };
+enum { STEPS_REGEX = 20, STEPS_REGEX_NEW = 500, BYTES_A_STEP = 64, GLOB_MOVES_A_STEP = 16 };
 
 static const char too_long[] = "the comparison takes too long";
 
@@ -262,12 +262,12 @@ static const char *pattern_match(const struct match *m, struct slice text, struc
 
 	*steps -= STEPS_REGEX;
 	if (compiled != NULL)
-		return sieve_regex_match(compiled, text, out);
-	*steps -= STEPS_REGEX;
+		return sieve_regex_match(compiled, text, steps, out);
+	*steps -= STEPS_REGEX_NEW;
 	made = sieve_regex_new(pattern, m->comparator == COMPARE_CASEMAP, why);
 	if (made == NULL)
 		return "the pattern is not a regular expression";
-	wrong = sieve_regex_match(made, text, out);
+	wrong = sieve_regex_match(made, text, steps, out);
 	sieve_regex_free(made);
 	return wrong;
 }

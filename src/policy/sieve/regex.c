@@ -9,9 +9,10 @@
 #include "base/mem.h"
 #include "policy/sieve/limits.h"
 
+enum { BYTES_A_STEP = 64 };
+
 struct regex {
 	pcre2_code *code;
-	pcre2_match_context *limits;
 };
 
 static void *there(void *at)
@@ -24,33 +25,31 @@ static void *there(void *at)
 static pcre2_code *compile(struct slice pattern, bool ignore_case, int *why, size_t *where)
 {
 	pcre2_compile_context *limits = there(pcre2_compile_context_create(NULL));
+	uint32_t options = PCRE2_AUTO_CALLOUT | (ignore_case ? PCRE2_CASELESS : 0);
 	pcre2_code *code;
 
 	pcre2_set_max_pattern_length(limits, SIEVE_PATTERN_MAX);
-	code = pcre2_compile((PCRE2_SPTR)pattern.at, pattern.len, ignore_case ? PCRE2_CASELESS : 0,
-			     why, where, limits);
+	code = pcre2_compile((PCRE2_SPTR)pattern.at, pattern.len, options, why, where, limits);
 	pcre2_compile_context_free(limits);
 	return code;
 }
 
 struct regex *sieve_regex_new(struct slice pattern, bool ignore_case, char error[REGEX_ERROR_MAX])
 {
-	struct regex *regex = mem_new(sizeof *regex);
+	struct regex *regex;
+	pcre2_code *code;
 	char text[120];
 	size_t where;
 	int why;
 
-	regex->code = compile(pattern.len > 0 ? pattern : SLICE(""), ignore_case, &why, &where);
-	if (regex->code == NULL) {
+	code = compile(pattern.len > 0 ? pattern : SLICE(""), ignore_case, &why, &where);
+	if (code == NULL) {
 		pcre2_get_error_message(why, (PCRE2_UCHAR *)text, sizeof text);
 		snprintf(error, REGEX_ERROR_MAX, "%s, at offset %zu", text, where);
-		free(regex);
 		return NULL;
 	}
-	regex->limits = there(pcre2_match_context_create(NULL));
-	pcre2_set_match_limit(regex->limits, SIEVE_REGEX_STEPS);
-	pcre2_set_depth_limit(regex->limits, SIEVE_REGEX_DEPTH);
-	pcre2_set_heap_limit(regex->limits, SIEVE_REGEX_HEAP_K);
+	regex = mem_new(sizeof *regex);
+	regex->code = code;
 	return regex;
 }
 
@@ -59,23 +58,53 @@ void sieve_regex_free(struct regex *regex)
 	if (regex == NULL)
 		return;
 	pcre2_code_free(regex->code);
-	pcre2_match_context_free(regex->limits);
 	free(regex);
 }
 
-const char *sieve_regex_match(const struct regex *regex, struct slice text, bool *out)
+struct toll {
+	int steps;
+	size_t at; /* in the text, at the step before */
+};
+
+static int pay(pcre2_callout_block *here, void *arg)
+{
+	struct toll *toll = arg;
+	size_t from = toll->at, to = here->current_position;
+
+	toll->at = to;
+	toll->steps -= 1 + (int)((to > from ? to - from : from - to) / BYTES_A_STEP);
+	return toll->steps < 0 ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+static const char *result_of(int got, bool *out)
+{
+	*out = got >= 0;
+	switch (got) {
+	case PCRE2_ERROR_NOMATCH:
+		return NULL;
+	case PCRE2_ERROR_CALLOUT:
+	case PCRE2_ERROR_MATCHLIMIT:
+	case PCRE2_ERROR_DEPTHLIMIT:
+	case PCRE2_ERROR_HEAPLIMIT:
+		return "the regular expression takes too long on this text";
+	}
+	return got >= 0 ? NULL : "the regular expression can't be used on this text";
+}
+
+const char *sieve_regex_match(const struct regex *regex, struct slice text, int *steps, bool *out)
 {
 	pcre2_match_data *where = there(pcre2_match_data_create(1, NULL));
+	pcre2_match_context *limits = there(pcre2_match_context_create(NULL));
+	struct toll toll = { .steps = *steps };
 	int got;
 
+	pcre2_set_callout(limits, pay, &toll);
+	pcre2_set_depth_limit(limits, SIEVE_REGEX_DEPTH);
+	pcre2_set_heap_limit(limits, SIEVE_REGEX_HEAP_K);
 	got = pcre2_match(regex->code, (PCRE2_SPTR)(text.len > 0 ? text.at : ""), text.len, 0, 0,
-			  where, regex->limits);
+			  where, limits);
+	pcre2_match_context_free(limits);
 	pcre2_match_data_free(where);
-	*out = got >= 0;
-	if (got >= 0 || got == PCRE2_ERROR_NOMATCH)
-		return NULL;
-	return got == PCRE2_ERROR_MATCHLIMIT || got == PCRE2_ERROR_DEPTHLIMIT ||
-			       got == PCRE2_ERROR_HEAPLIMIT
-		       ? "the regular expression takes too long on this text"
-		       : "the regular expression can't be used on this text";
+	*steps = toll.steps;
+	return result_of(got, out);
 }

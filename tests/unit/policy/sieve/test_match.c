@@ -174,7 +174,7 @@ static void matches(void **state)
 /* Ten thousand steps, and inputs that would like more. */
 static void costs(void **state)
 {
-	static char as[60000], pattern[512];
+	static char as[60000], bits[60000], pattern[512];
 	struct value many[600];
 	struct {
 		const char *name;
@@ -191,6 +191,11 @@ static void costs(void **state)
 		  { .kind = MATCH_REGEX },
 		  VALUE_STR(((struct slice){ as, 64 })),
 		  VALUE_STR(SLICE("^(a+)+$")),
+		  "the regular expression takes too long on this text" },
+		{ "regex, at every start a little",
+		  { .kind = MATCH_REGEX },
+		  VALUE_STR(((struct slice){ bits, sizeof bits })),
+		  VALUE_STR(SLICE("(a+)+[bc]")),
 		  "the regular expression takes too long on this text" },
 		{ "broken regex",
 		  { .kind = MATCH_REGEX },
@@ -213,12 +218,14 @@ static void costs(void **state)
 	(void)state;
 	memset(as, 'a', sizeof as);
 	as[63] = 'b';
+	for (size_t i = 0; i < sizeof bits; i++)
+		bits[i] = i % 8 ? 'a' : ' ';
 	memset(pattern, 'a', sizeof pattern);
 	pattern[0] = '*';
 	pattern[sizeof pattern - 1] = 'x';
 	for (size_t i = 0; i < COUNT(many); i++)
 		many[i] = VALUE_STR(SLICE("x"));
-	costly[3].match.relation = RELATION_NE;
+	costly[4].match.relation = RELATION_NE;
 	arena_init(&arena, 1 << 20);
 	for (size_t i = 0; i < COUNT(costly); i++) {
 		int steps = 10000;
