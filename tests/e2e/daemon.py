@@ -304,11 +304,11 @@ class Daemon:
 class E2E(unittest.TestCase):
     """Daemons that end with the test. When it fails, the end of their logs is shown."""
 
-    def daemon(self, **shape):
+    def daemon(self, start=True, **shape):
         d = Daemon(start=False, **shape)
         self.addCleanup(self._end, d)
-        self._daemons = getattr(self, "_daemons", []) + [d]
-        d.start()
+        if start:
+            d.start()
         return d
 
     def _end(self, d):

@@ -1,0 +1,76 @@
+"""Where the daemon listens: families kept apart, Unix sockets, doors that are in use."""
+
+import os
+import socket
+import stat
+import unittest
+
+from daemon import Daemon, E2E
+
+
+class Doors(E2E):
+    def can_connect(self, d, host, port):
+        try:
+            with d.client(host=host, port=port):
+                return True
+        except ConnectionRefusedError:
+            return False
+
+    def test_T9_a_star_is_IPv4_only(self):
+        d = self.daemon(start=False)
+        d.configure(esmtp='Listen "*:%d" {}' % d.other_port())
+        d.start()
+        self.assertTrue(self.can_connect(d, "127.0.0.1", d.other_port()))
+        self.assertTrue(self.can_connect(d, "127.0.99.1", d.other_port()))
+        self.assertFalse(self.can_connect(d, "::1", d.other_port()))
+
+    def test_T9_a_star_in_brackets_is_IPv6_only(self):
+        d = self.daemon(start=False)
+        d.configure(esmtp='Listen "[*]:%d" {}' % d.other_port())
+        d.start()
+        self.assertTrue(self.can_connect(d, "::1", d.other_port()))
+        self.assertFalse(self.can_connect(d, "127.0.0.1", d.other_port()))
+
+    def test_D51_a_unix_socket_counts_as_loopback(self):
+        d = self.daemon(esmtp='Listen "./smtp.sock" { File_Mode = 0600 }')
+        path = os.path.join(d.dir, "smtp.sock")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(path)
+            self.assertTrue(s.recv(1000).startswith(b"220 "))
+            self.assertEqual(d.count("127.0.0.1/32"), 1)
+            s.sendall(b"QUIT\r\n")
+            self.assertTrue(s.recv(1000).startswith(b"221 "))
+        self.assert_quiet(d)
+
+    def test_many_workers_share_a_door(self):
+        d = self.daemon(workers=8)
+        clients = [d.client(source="127.3.%d.1" % i) for i in range(100)]
+        self.assertEqual(d.count("127.3.0.0/16"), 100)
+        for c in clients:
+            c.say("QUIT", 221)
+            c.close()
+        self.assert_quiet(d)
+
+    def test_a_second_daemon_on_the_same_console_is_refused(self):
+        d = self.daemon()
+        second = Daemon(start=False)
+        self.addCleanup(second.stop)
+        second.conf = d.conf
+        with self.assertRaisesRegex(AssertionError, "another process listens on it"):
+            second.start()
+        self.assertEqual(second.wait(), 1)
+        second.process = None
+        self.assert_quiet(d)
+
+    def test_a_stale_socket_file_is_replaced(self):
+        d = self.daemon(start=False)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(d.control)
+        d.start()
+        self.assert_quiet(d)
+
+
+if __name__ == "__main__":
+    unittest.main()
