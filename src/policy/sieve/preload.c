@@ -1,11 +1,11 @@
-/* Constant includes, followed at load: each file once, whatever the shape of who includes whom. */
+#include "policy/sieve/preload.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "policy/sieve/limits.h"
-#include "policy/sieve/scripts.h"
 
 struct visit {
 	char *path;
@@ -68,10 +68,8 @@ static void follow_one(struct preload *p, const struct program *from, const stru
 		complain(p->complaints, at, "one script includes more than 500 files");
 	else if (access(path, R_OK) != 0)
 		complain_warn(p->complaints, at, "can't read %s: %s", path, strerror(errno));
-	else if (been == NULL) {
-		visit(p, path, get(p, path), depth + 1);
-		return;
-	}
+	else if (been == NULL)
+		visit(p, mem_strdup(path), get(p, path), depth + 1);
 	free(path);
 }
 
@@ -82,8 +80,8 @@ static void follow(struct preload *p, const struct program *program, unsigned de
 		follow_one(p, program, &program->includes[i], depth);
 }
 
-void sieve_scripts_preload(struct scripts *scripts, struct program *program, enum phase phase,
-			   struct complaints *complaints)
+void sieve_preload(struct scripts *scripts, struct program *program, enum phase phase,
+		   struct complaints *complaints)
 {
 	struct preload *p = mem_new(sizeof *p);
 

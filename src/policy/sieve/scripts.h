@@ -26,10 +26,6 @@ struct symbols *sieve_scripts_symbols(struct scripts *scripts);
 /* Read and compile. NULL: there are complaints. The caller holds the reference. */
 struct program *sieve_scripts_read(struct scripts *scripts, const char *path, enum phase phase,
 				   struct complaints *complaints);
-/* Read what it includes, and what that includes. A missing file is only warned of (D30). */
-void sieve_scripts_preload(struct scripts *scripts, struct program *program, enum phase phase,
-			   struct complaints *complaints);
-
 /* From the cache, with a reference. NULL: it has to be read. */
 struct program *sieve_scripts_find(struct scripts *scripts, const char *path, enum phase phase,
 				   bool stale_is_good);

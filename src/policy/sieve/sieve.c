@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "net/jobs.h"
+#include "policy/sieve/preload.h"
 #include "policy/sieve/vm.h"
 
 /* phase1 is the site's, phase2 the vendor's (1.11). */
@@ -79,7 +80,7 @@ static void script_load(struct module *m, const struct policy_script *script,
 	place->observe = script->observe;
 	place->program = sieve_scripts_read(m->scripts, script->source, phase, complaints);
 	if (place->program != NULL)
-		sieve_scripts_preload(m->scripts, place->program, phase, complaints);
+		sieve_preload(m->scripts, place->program, phase, complaints);
 }
 
 static void unload(void *module)

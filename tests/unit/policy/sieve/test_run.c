@@ -85,6 +85,42 @@ static void stop_after_an_answer(void **state)
 	}
 }
 
+/* D23: what the end of a script means for the stanza behind it. */
+static void chain(void **state)
+{
+	static const struct {
+		const char *first;
+		const char *want_told;
+	} cases[] = {
+		{ "ec_log \"1\";", "log a.sieve:1: 1\nlog b.sieve:1: 2\n" },
+		{ "stop;", "log b.sieve:1: 2\n" },
+		{ "keep;", "keep a.sieve:1\nlog b.sieve:1: 2\n" },
+		{ "ec_disconnect;", "ec_disconnect a.sieve:1\nlog b.sieve:1: 2\n" },
+		{ "ec_action 550 \"no\";", "ec_action 550 \"no\" a.sieve:1\n" },
+		{ "ec_disconnect 421 \"no\";", "ec_disconnect 421 \"no\" a.sieve:1\n" },
+		{ "ec_action 1 \"x\";",
+		  "error 421 \"a reply code is 200 to 299 or 400 to 599\" a.sieve:1\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct world *w = world_new();
+		struct policy_stanza stanzas[2];
+
+		world_script(w, "connect_phase1", "a.sieve", cases[i].first, false);
+		world_script(w, "connect_phase1", "b.sieve", "ec_log \"2\";", false);
+		stanzas[0] = stanzas[1] = w->stanza;
+		stanzas[0].script_count = stanzas[1].script_count = 1;
+		stanzas[1].scripts++;
+		w->conf.stanzas = stanzas;
+		w->conf.stanza_count = 2;
+		assert_true(world_load_set(w));
+		world_ask(w, PHASE_CONNECT);
+		expect_told(w, cases[i].first, cases[i].want_told);
+		world_free(w);
+	}
+}
+
 static void run_with(struct world *w, const char *name, enum phase phase,
 		     struct sieve_budget budget, unsigned want_waits, const char *want_told)
 {
@@ -399,7 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(halves),
 		cmocka_unit_test(stop_after_an_answer),
-		cmocka_unit_test(slices),
+		cmocka_unit_test(slices), cmocka_unit_test(chain),
 		cmocka_unit_test(total),
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(includes),
