@@ -1,4 +1,3 @@
-#include "base/check.h"
 #include "policy/sieve/program.h"
 
 /* What x of an operation stands for. */

@@ -1,6 +1,5 @@
 #include "policy/sieve/match.h"
 
-#include "policy/sieve/limits.h"
 #include "policy/sieve/regex.h"
 
 enum { STEPS_REGEX = 20, STEPS_REGEX_NEW = 500, BYTES_A_STEP = 64, GLOB_MOVES_A_STEP = 16 };

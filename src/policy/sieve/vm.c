@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/check.h"
 #include "base/log.h"
 #include "policy/macro.h"
 #include "policy/sieve/value_ops.h"
