@@ -12,7 +12,7 @@
 
 enum {
 	COMMANDS_A_TURN = 64,	     /* then the others' turn comes */
-	WORKERS_MAX_LOG2 = 6,
+	WORKERS_MAX_LOG2 = 8,
 };
 
 static const char *const state_names[] = {

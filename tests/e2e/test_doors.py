@@ -1,6 +1,7 @@
 """Where the daemon listens: families kept apart, Unix sockets, doors that are in use."""
 
 import os
+import re
 import socket
 import stat
 import unittest
@@ -52,6 +53,16 @@ class Doors(E2E):
             c.say("QUIT", 221)
             c.close()
         self.assert_quiet(d)
+
+    def test_session_ids_are_unique_among_the_most_workers(self):
+        d = self.daemon(workers=256)
+        clients = [d.client() for _ in range(600)]
+        for c in clients:
+            c.close()
+        d.wait_for_count(0)
+        ids = [re.search(r": ([0-9a-f]{16}): connect from", line) for line in d.lines]
+        ids = [found[1] for found in ids if found]
+        self.assertEqual((len(ids), len(set(ids))), (600, 600))
 
     def test_a_second_daemon_on_the_same_console_is_refused(self):
         d = self.daemon()
