@@ -19,9 +19,9 @@ static const char *const service_names[] = {
 enum { SERVICES = sizeof service_names / sizeof *service_names };
 
 static const struct {
-	const char *alias, *name;
+	struct slice alias, name;
 } aliases[] = {
-	{ "inbound_cidr", "SMTP" },
+	{ { "inbound_cidr", 12 }, { "SMTP", 4 } },
 };
 
 /* Both families of one thing that is counted. */
@@ -108,15 +108,20 @@ void audit_free(struct audit *audit)
 	free(audit);
 }
 
-struct audit_service *audit_service_find(struct audit *audit, const char *name)
+static struct audit_service *service_named(struct audit *audit, struct slice name)
 {
 	for (unsigned i = 0; i < sizeof aliases / sizeof *aliases; i++)
-		if (strcmp(name, aliases[i].alias) == 0)
+		if (slice_equal(name, aliases[i].alias))
 			name = aliases[i].name;
 	for (unsigned i = 0; i < SERVICES; i++)
-		if (strcmp(name, audit->services[i].name) == 0)
+		if (slice_equal(name, slice_of(audit->services[i].name)))
 			return &audit->services[i];
 	return NULL;
+}
+
+struct audit_service *audit_service_find(struct audit *audit, const char *name)
+{
+	return service_named(audit, slice_of(name));
 }
 
 const char *audit_service_name(const struct audit_service *service)
@@ -220,18 +225,17 @@ void audit_move(struct audit_ticket *ticket, const struct addr *peer)
 	audit_enter(endpoint, &to, ticket);
 }
 
+/* Scripts ask by name at every count: nothing is copied on the way to a known service. */
 const char *audit_scope_find(struct audit *audit, struct slice name, struct audit_scope *out)
 {
 	static _Thread_local char why[128];
 	struct slice endpoint, service = slice_cut(name, '@', &endpoint);
 	char text[256];
 
-	*out = (struct audit_scope){ 0 };
-	snprintf(text, sizeof text, "%.*s", SLICE_ARGS(service));
-	if (service.len < sizeof text)
-		out->service = audit_service_find(audit, text);
+	*out = (struct audit_scope){ .service = service_named(audit, service) };
 	if (out->service == NULL) {
-		snprintf(why, sizeof why, "no service is named \"%.64s\"", text);
+		snprintf(why, sizeof why, "no service is named \"%.*s\"", (int)(service.len < 64 ? service.len : 64),
+			 service.at);
 		return why;
 	}
 	if (service.len == name.len)
