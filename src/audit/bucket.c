@@ -4,19 +4,20 @@
 #include "base/check.h"
 
 /*
- * The header, one word so that a reader sees it whole. From the bottom: used 6 bits, room 6,
- * suffix 4, weight 4, class 8. Whatever the memory holds by the time a reader looks, the fields
- * are small enough for it to stay near.
+ * The header, one word so that a reader sees it whole. Whatever the memory holds by the time a
+ * reader looks, the fields are small enough for it to stay near.
  */
 struct view {
+	unsigned char *at;
 	unsigned used, room;
 	unsigned suffix; /* a key's bytes are 1 << suffix */
 	unsigned weight; /* see weight_bytes() */
-	unsigned class;
-	unsigned char *suffixes, *weights;
+	unsigned few;	     /* so many fit into a cell two classes smaller */
+	unsigned weights_at; /* from the start of the cell */
 };
 
 enum { HEAD = 8, SUFFIX_16 = 4, WEIGHT_NONE = 0, WEIGHT_PAIR = 4 };
+enum { ROOM_AT = 8, SUFFIX_AT = 16, WEIGHT_AT = 20, FEW_AT = 24, WEIGHTS_AT = 32 };
 
 static inline unsigned weight_bytes(unsigned code)
 {
@@ -28,42 +29,45 @@ static unsigned suffix_code(unsigned below)
 	return below <= 8 ? 0 : below <= 16 ? 1 : below <= 32 ? 2 : below <= 64 ? 3 : SUFFIX_16;
 }
 
-static unsigned weight_code(uint64_t largest, bool pairs)
+static inline unsigned weight_code(uint64_t largest, bool pairs)
 {
 	uint32_t count = (uint32_t)largest;
 
 	return pairs ? WEIGHT_PAIR : count <= 1 ? WEIGHT_NONE : count <= UINT8_MAX ? 1 : count <= UINT16_MAX ? 2 : 3;
 }
 
-/* The weights begin at the next address that suits them; none need none. */
-static inline void view_place(struct view *v, unsigned char *at)
-{
-	unsigned end = HEAD + (v->room << v->suffix), align = weight_bytes(v->weight) - 1;
-
-	v->suffixes = at + HEAD;
-	v->weights = at + ((end + align) & ~align);
-}
-
 static inline struct view view_of(const struct trie *t, uint32_t ref)
 {
 	unsigned char *at = region_at(t->region, ref);
 	uint64_t head = LOOK((uint64_t *)(void *)at);
-	struct view v = {
-		.used = head & 63,
-		.room = head >> 6 & 63,
-		.suffix = head >> 12 & 7,
-		.weight = head >> 16 & 7,
-		.class = head >> 20 & 255,
-	};
 
-	view_place(&v, at);
-	return v;
+	return (struct view){
+		.at = at,
+		.used = head & SCAN_MAX,
+		.room = head >> ROOM_AT & SCAN_MAX,
+		.suffix = head >> SUFFIX_AT & 7,
+		.weight = head >> WEIGHT_AT & 7,
+		.few = head >> FEW_AT & SCAN_MAX,
+		.weights_at = head >> WEIGHTS_AT & 1023,
+	};
 }
 
 static inline void head_put(const struct view *v)
 {
-	PUT((uint64_t *)(void *)(v->suffixes - HEAD),
-	    (uint64_t)(v->used | v->room << 6 | v->suffix << 12 | v->weight << 16 | v->class << 20));
+	uint64_t low = v->used | v->room << ROOM_AT | v->suffix << SUFFIX_AT | v->weight << WEIGHT_AT |
+		       v->few << FEW_AT;
+
+	PUT((uint64_t *)(void *)v->at, low | (uint64_t)v->weights_at << WEIGHTS_AT);
+}
+
+static inline unsigned char *suffixes(const struct view *v)
+{
+	return v->at + HEAD;
+}
+
+static inline unsigned char *weights(const struct view *v)
+{
+	return v->at + v->weights_at;
 }
 
 static inline uint64_t number_look(const unsigned char *at, unsigned width, unsigned i)
@@ -90,18 +94,18 @@ static inline void number_put(unsigned char *at, unsigned width, unsigned i, uin
 static inline u128 suffix_look(const struct view *v, unsigned i)
 {
 	if (v->suffix < SUFFIX_16)
-		return number_look(v->suffixes, v->suffix, i);
-	return (u128)number_look(v->suffixes, 3, i) << 64 | number_look(v->suffixes, 3, v->room + i);
+		return number_look(suffixes(v), v->suffix, i);
+	return (u128)number_look(suffixes(v), 3, i) << 64 | number_look(suffixes(v), 3, v->room + i);
 }
 
 static inline void suffix_put(const struct view *v, unsigned i, u128 key)
 {
 	if (v->suffix < SUFFIX_16) {
-		number_put(v->suffixes, v->suffix, i, (uint64_t)key);
+		number_put(suffixes(v), v->suffix, i, (uint64_t)key);
 		return;
 	}
-	number_put(v->suffixes, 3, i, (uint64_t)(key >> 64));
-	number_put(v->suffixes, 3, v->room + i, (uint64_t)key);
+	number_put(suffixes(v), 3, i, (uint64_t)(key >> 64));
+	number_put(suffixes(v), 3, v->room + i, (uint64_t)key);
 }
 
 static inline uint64_t weight_look(const struct view *v, unsigned i)
@@ -109,15 +113,15 @@ static inline uint64_t weight_look(const struct view *v, unsigned i)
 	if (v->weight == WEIGHT_NONE)
 		return weight(1, 1);
 	if (v->weight == WEIGHT_PAIR)
-		return number_look(v->weights, 3, i);
-	return weight(1, number_look(v->weights, v->weight - 1u, i));
+		return number_look(weights(v), 3, i);
+	return weight(1, number_look(weights(v), v->weight - 1u, i));
 }
 
 static inline void weight_put(const struct view *v, unsigned i, uint64_t w)
 {
 	if (v->weight == WEIGHT_NONE)
 		return;
-	number_put(v->weights, v->weight - 1u, i, v->weight == WEIGHT_PAIR ? w : (uint32_t)w);
+	number_put(weights(v), v->weight - 1u, i, v->weight == WEIGHT_PAIR ? w : (uint32_t)w);
 }
 
 static inline uint64_t care_above(unsigned rest)
@@ -132,24 +136,46 @@ static inline uint64_t match(const struct trie *t, const struct view *v, u128 ke
 	uint64_t low;
 
 	if (v->suffix < SUFFIX_16)
-		return t->scan->match[v->suffix](v->suffixes, v->used, (uint64_t)key, care_above(rest));
-	low = match_8(v->suffixes + 8 * v->room, v->used, (uint64_t)key, care_above(rest));
+		return t->scan->match[v->suffix](suffixes(v), v->used, (uint64_t)key, care_above(rest));
+	low = match_8(suffixes(v) + 8 * v->room, v->used, (uint64_t)key, care_above(rest));
 	if (low == 0)
 		return 0;
-	return low & match_8(v->suffixes, v->used, (uint64_t)(key >> 64),
+	return low & match_8(suffixes(v), v->used, (uint64_t)(key >> 64),
 			     rest <= 64 ? UINT64_MAX : care_above(rest - 64));
+}
+
+/* Not every processor that we run on has an instruction for it. */
+static inline unsigned ones(uint64_t x)
+{
+	x -= x >> 1 & 0x5555555555555555;
+	x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return (unsigned)(x * 0x0101010101010101 >> 56);
+}
+
+static uint64_t sum_counts(const struct view *v, uint64_t chosen)
+{
+	uint64_t sum = 0;
+
+	for (; chosen != 0; chosen &= chosen - 1)
+		sum += weight_look(v, (unsigned)__builtin_ctzll(chosen));
+	return sum;
 }
 
 uint64_t bucket_weigh(const struct trie *t, uint32_t ref, u128 key, unsigned rest)
 {
 	struct view v = view_of(t, ref);
-	uint64_t found = match(t, &v, key, rest), sum = 0;
+	uint64_t found = match(t, &v, key, rest);
 
+	if (found == 0)
+		return 0;
 	if (v.weight == WEIGHT_NONE)
-		return (uint64_t)__builtin_popcountll(found) * weight(1, 1);
-	for (; found != 0; found &= found - 1)
-		sum += weight_look(&v, (unsigned)__builtin_ctzll(found));
-	return sum;
+		return ones(found) * weight(1, 1);
+	if (v.weight == 1)
+		return weight(ones(found), t->scan->sum_1(weights(&v), found));
+	if (v.weight == WEIGHT_PAIR)
+		return t->scan->sum_8(weights(&v), found);
+	return sum_counts(&v, found);
 }
 
 /* Entries of these widths that a cell of this class has room for. */
@@ -163,10 +189,19 @@ static unsigned room_in(unsigned class, unsigned suffix, unsigned weight_width)
 	return room > most ? most : room;
 }
 
+/* At the next address that suits them. */
+static unsigned weights_begin(const struct view *v)
+{
+	unsigned end = HEAD + (v->room << v->suffix), align = v->weight > 1 ? weight_bytes(v->weight) : 1;
+
+	return (end + align - 1) & ~(align - 1);
+}
+
 uint32_t bucket_new(const struct trie *t, unsigned below, const struct item *items, unsigned n)
 {
 	struct view v = { .used = n, .suffix = suffix_code(below) };
 	uint64_t largest = 0;
+	unsigned class = 0;
 	uint32_t ref;
 
 	CHECK(n > 0 && n <= bucket_max(below));
@@ -174,12 +209,15 @@ uint32_t bucket_new(const struct trie *t, unsigned below, const struct item *ite
 		if ((uint32_t)items[i].weight > largest)
 			largest = (uint32_t)items[i].weight;
 	v.weight = weight_code(largest, t->pairs);
-	while (room_in(v.class, v.suffix, v.weight) < n)
-		v.class++;
-	v.room = room_in(v.class, v.suffix, v.weight);
+	while (room_in(class, v.suffix, v.weight) < n)
+		class++;
+	v.room = room_in(class, v.suffix, v.weight);
+	/* not one smaller: a bucket at the edge of a class would be remade all the time */
+	v.few = class < 2 ? 0 : room_in(class - 2, v.suffix, v.weight);
 
-	ref = region_alloc(t->region, v.class);
-	view_place(&v, region_at(t->region, ref));
+	ref = region_alloc(t->region, t->arena, class);
+	v.at = region_at(t->region, ref);
+	v.weights_at = weights_begin(&v);
 	for (unsigned i = 0; i < n; i++) {
 		suffix_put(&v, i, items[i].key);
 		weight_put(&v, i, items[i].weight);
@@ -263,8 +301,7 @@ static inline enum bucket_news drop(const struct trie *t, uint32_t *ref, unsigne
 	suffix_put(v, i, suffix_look(v, last));
 	weight_put(v, i, weight_look(v, last));
 	head_put(v);
-	/* two classes down, so that a bucket at the edge of one is not remade all the time */
-	if (last == 0 || (v->class >= 2 && room_in(v->class - 2, v->suffix, v->weight) >= last))
+	if (last <= v->few)
 		shrink(t, ref, below, key);
 	return BUCKET_VANISHED;
 }

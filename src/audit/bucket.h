@@ -34,6 +34,7 @@ static inline uint64_t weight(uint64_t different, uint64_t count)
 struct trie {
 	struct region *region;
 	const struct scan *scan;
+	uint8_t arena; /* of its cells */
 	uint8_t below; /* of its roots */
 	bool pairs;
 };
@@ -57,6 +58,15 @@ enum bucket_news {
 	BUCKET_VANISHED, /* its weight is 0: it is gone */
 	BUCKET_FULL,	 /* nothing was done */
 };
+
+/* Its first line tells where to look in the next ones: fetch them all at once. */
+static inline void bucket_prefetch(const struct trie *t, uint32_t ref)
+{
+	const unsigned char *at = region_at(t->region, ref);
+
+	__builtin_prefetch(at + 64);
+	__builtin_prefetch(at + 128);
+}
 
 /*
  * Add to a key's weight; *ref names the bucket, 0 for none yet, and may name another afterwards.

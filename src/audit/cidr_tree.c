@@ -5,14 +5,14 @@
  * down one root; a /8 or shorter adds up the sums; what lies between adds up roots.
  *
  * IPv6: the /48 of an address chooses one of 4096 roots by its hash, so that neighbours spread,
- * and those share 256 locks. What lies above /48 is in 16 more tries, the upper ones: there, the
- * keys are /48s and the weights what is inside. A short block adds up what each of them says; an
- * update goes to one of them, chosen by the hash too, so no word in memory sees all updates.
+ * and those share 16 locks. What lies above /48 is in one more trie behind each lock, the upper
+ * one: there, the keys are /48s and the weights what is inside them. A short block adds up what
+ * the 16 say; an update goes to one of them, so no word in memory sees all updates.
  *
  * All sums are of words that belong to certain addresses, never to a thread. So each word's part
  * of a sum is right at the moment it is read, which is what makes short blocks keep T8.
  *
- * Lock order: shard, upper, arena, region.
+ * Lock order: shard, arena, region.
  */
 #include "audit/cidr_tree.h"
 
@@ -21,10 +21,10 @@
 #include "base/check.h"
 
 enum {
-	SHARDS = 256,
+	V4_SHARDS = 256,
+	V6_SHARDS = 16,
 	V4_ROOTS = 1 << CIDR_TREE_KEY_V4,
 	V6_ROOTS = 4096,
-	UPPERS = 16,
 	V4_BITS = 32,
 	V4_BELOW = V4_BITS - CIDR_TREE_KEY_V4,
 	V4_MIDDLE_BELOW = V4_BITS - 12,
@@ -36,22 +36,16 @@ enum {
 
 struct shard {
 	uint32_t lock;
-	uint32_t unused;
-	uint64_t sum; /* IPv4: of its /8 */
+	uint32_t upper; /* IPv6: root of the trie of its /48s */
+	uint64_t sum;	/* IPv4: of its /8 */
 };
-
-struct upper {
-	uint32_t lock;
-	uint32_t root;
-} __attribute__((aligned(64)));
 
 struct cidr_tree {
 	struct region region; /* first: the tree lies in its own memory */
 	enum addr_family family;
-	struct trie trie;	/* the shape of those that hold addresses */
-	struct trie upper_trie; /* and of those that hold /48s */
-	struct shard shards[SHARDS];
-	struct upper uppers[UPPERS]; /* IPv6 */
+	struct trie tries[REGION_ARENAS]; /* of addresses; shard i is in the i-th, modulo */
+	struct trie uppers[V6_SHARDS];	  /* of /48s */
+	struct shard shards[V4_SHARDS];
 	/* Pages of zeros until touched: */
 	uint64_t sums[4096]; /* IPv4: of its /12s */
 	uint32_t roots[];    /* V4_ROOTS or V6_ROOTS */
@@ -63,17 +57,21 @@ struct cidr_tree *cidr_tree_new(enum addr_family family)
 	struct cidr_tree *t = (void *)region_new(sizeof *t + roots * sizeof t->roots[0]);
 
 	t->family = family;
-	t->trie = (struct trie){
-		.region = &t->region,
-		.scan = scan_best(),
-		.below = family == ADDR_V4 ? V4_BELOW : V6_BITS,
-	};
-	t->upper_trie = (struct trie){
-		.region = &t->region,
-		.scan = scan_best(),
-		.below = CIDR_TREE_KEY_V6,
-		.pairs = true,
-	};
+	for (unsigned i = 0; i < REGION_ARENAS; i++)
+		t->tries[i] = (struct trie){
+			.region = &t->region,
+			.scan = scan_best(),
+			.arena = (uint8_t)i,
+			.below = family == ADDR_V4 ? V4_BELOW : V6_BITS,
+		};
+	for (unsigned i = 0; i < V6_SHARDS; i++)
+		t->uppers[i] = (struct trie){
+			.region = &t->region,
+			.scan = scan_best(),
+			.arena = (uint8_t)i,
+			.below = CIDR_TREE_KEY_V6,
+			.pairs = true,
+		};
 	return t;
 }
 
@@ -103,33 +101,38 @@ static struct addr addr_of(enum addr_family family, u128 key)
 
 /* Where an address is kept. */
 struct place {
-	struct shard *shard;
-	uint32_t *root;
-	struct upper *upper;
+	unsigned shard;
+	const struct trie *trie;
+	uint32_t *lock, *root;
 };
+
+static inline struct place place_at(struct cidr_tree *t, unsigned shard, unsigned root)
+{
+	return (struct place){ shard, &t->tries[shard % REGION_ARENAS], &t->shards[shard].lock, &t->roots[root] };
+}
 
 static inline struct place place_v4(struct cidr_tree *t, uint32_t key)
 {
-	return (struct place){ &t->shards[key >> V4_SHARD_BELOW], &t->roots[key >> V4_BELOW], NULL };
+	return place_at(t, key >> V4_SHARD_BELOW, key >> V4_BELOW);
 }
 
 static inline struct place place_v6(struct cidr_tree *t, u128 key)
 {
 	uint64_t hash = (uint64_t)(key >> V6_BELOW) * 0x9e3779b97f4a7c15u;
 
-	return (struct place){ &t->shards[hash >> 56], &t->roots[hash >> 52], &t->uppers[hash >> 48 & (UPPERS - 1)] };
+	return place_at(t, (unsigned)(hash >> 60), (unsigned)(hash >> 52));
 }
 
 static void add_v4(struct cidr_tree *t, uint32_t key, int64_t delta)
 {
 	struct place p = place_v4(t, key);
-	uint64_t *middle = &t->sums[key >> V4_MIDDLE_BELOW], change;
+	uint64_t *slash_8 = &t->shards[p.shard].sum, *slash_12 = &t->sums[key >> V4_MIDDLE_BELOW], change;
 
-	seq_lock(&p.shard->lock);
-	change = trie_add(&t->trie, p.root, key, delta);
-	PUT(&p.shard->sum, p.shard->sum + change);
-	PUT(middle, *middle + change);
-	seq_unlock(&p.shard->lock);
+	seq_lock(p.lock);
+	change = trie_add(p.trie, p.root, key, delta);
+	PUT(slash_8, *slash_8 + change);
+	PUT(slash_12, *slash_12 + change);
+	seq_unlock(p.lock);
 }
 
 static void add_v6(struct cidr_tree *t, u128 key, int64_t delta)
@@ -137,12 +140,10 @@ static void add_v6(struct cidr_tree *t, u128 key, int64_t delta)
 	struct place p = place_v6(t, key);
 	uint64_t change;
 
-	seq_lock(&p.shard->lock);
-	change = trie_add(&t->trie, p.root, key, delta);
-	seq_lock(&p.upper->lock);
-	trie_add(&t->upper_trie, &p.upper->root, key >> V6_BELOW, (int64_t)change);
-	seq_unlock(&p.upper->lock);
-	seq_unlock(&p.shard->lock);
+	seq_lock(p.lock);
+	change = trie_add(p.trie, p.root, key, delta);
+	trie_add(&t->uppers[p.shard], &t->shards[p.shard].upper, key >> V6_BELOW, (int64_t)change);
+	seq_unlock(p.lock);
 }
 
 static void add(struct cidr_tree *t, const struct addr *addr, int64_t delta)
@@ -165,7 +166,7 @@ void cidr_tree_leave(struct cidr_tree *t, const struct addr *addr)
 }
 
 /* trie_weigh, as it was at one moment. */
-static uint64_t weigh(const struct trie *trie, uint32_t *lock, const uint32_t *root, u128 key, unsigned rest)
+static inline uint64_t weigh(const struct trie *trie, uint32_t *lock, const uint32_t *root, u128 key, unsigned rest)
 {
 	uint64_t sum;
 
@@ -185,7 +186,9 @@ static uint64_t weigh(const struct trie *trie, uint32_t *lock, const uint32_t *r
 
 static uint64_t weigh_root(struct cidr_tree *t, uint32_t key, unsigned rest)
 {
-	return weigh(&t->trie, &t->shards[key >> V4_SHARD_BELOW].lock, &t->roots[key >> V4_BELOW], key, rest);
+	struct place p = place_v4(t, key);
+
+	return weigh(p.trie, p.lock, p.root, key, rest);
 }
 
 static uint64_t weigh_v4(struct cidr_tree *t, uint32_t key, unsigned rest)
@@ -224,10 +227,10 @@ static uint64_t weigh_v6(struct cidr_tree *t, u128 key, unsigned rest)
 
 	if (rest <= V6_BELOW) {
 		p = place_v6(t, key);
-		return weigh(&t->trie, &p.shard->lock, p.root, key, rest);
+		return weigh(p.trie, p.lock, p.root, key, rest);
 	}
-	for (struct upper *u = t->uppers; u < t->uppers + UPPERS; u++)
-		sum += weigh(&t->upper_trie, &u->lock, &u->root, key >> V6_BELOW, rest - V6_BELOW);
+	for (unsigned i = 0; i < V6_SHARDS; i++)
+		sum += weigh(&t->uppers[i], &t->shards[i].lock, &t->shards[i].upper, key >> V6_BELOW, rest - V6_BELOW);
 	return sum;
 }
 
@@ -279,7 +282,7 @@ static bool walk_root(const struct walk *w, u128 first, u128 last)
 	unsigned n;
 
 	for (;;) {
-		n = locked_next(&t->trie, &p.shard->lock, p.root, first, last, items);
+		n = locked_next(p.trie, p.lock, p.root, first, last, items);
 		for (unsigned i = 0; i < n; i++) {
 			struct addr a = addr_of(t->family, items[i].key);
 
@@ -298,8 +301,10 @@ static bool next_48(struct cidr_tree *t, u128 first, u128 last, u128 *out)
 	struct item items[BUCKET_MAX];
 	bool found = false;
 
-	for (struct upper *u = t->uppers; u < t->uppers + UPPERS; u++) {
-		if (locked_next(&t->upper_trie, &u->lock, &u->root, first, last, items) == 0)
+	for (unsigned i = 0; i < V6_SHARDS; i++) {
+		struct shard *s = &t->shards[i];
+
+		if (locked_next(&t->uppers[i], &s->lock, &s->upper, first, last, items) == 0)
 			continue;
 		last = items[0].key;
 		found = true;

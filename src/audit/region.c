@@ -1,6 +1,5 @@
 #include "audit/region.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -176,9 +175,8 @@ static void list_remove(struct region *r, uint32_t *list, uint32_t chunk)
 		*list = c->next;
 }
 
-uint32_t region_alloc(struct region *r, unsigned class)
+uint32_t region_alloc(struct region *r, unsigned arena, unsigned class)
 {
-	unsigned arena = (unsigned)sched_getcpu() % REGION_ARENAS; /* any will do */
 	struct arena *a = &r->arenas[arena];
 	unsigned units = class_units[class], cell;
 	uint32_t chunk, unit;

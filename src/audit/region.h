@@ -3,9 +3,9 @@
  *
  * The range is reserved whole and costs nothing until it is touched. It is cut into chunks of
  * 4 KiB; a chunk holds cells of one size class. A cell is named by its unit, its distance from the
- * base in steps of 16 bytes, so a name fits in 26 bits. Cells come from the arena of the processor
- * that asks and go back to it, whoever returns them, so writers seldom meet at one's lock. A chunk
- * that empties goes back to the region, and past a reserve to the system.
+ * base in steps of 16 bytes, so a name fits in 26 bits. Cells come from an arena; a tree spreads
+ * its parts over the arenas so that their writers seldom meet at one's lock. A chunk that empties
+ * goes back to the region, and past a reserve to the system.
  *
  * Memory of the region never stops being readable before region_free, and never holds anything but
  * what the tree put there: a reader who follows a name that is out of date reads something wrong,
@@ -53,7 +53,7 @@ unsigned region_class(size_t bytes);
 unsigned region_class_size(unsigned class);
 
 /* A cell of the class, filled with anything. Who holds its name owns it. */
-uint32_t region_alloc(struct region *r, unsigned class);
+uint32_t region_alloc(struct region *r, unsigned arena, unsigned class);
 void region_release(struct region *r, uint32_t unit);
 
 static inline void *region_at(const struct region *r, uint32_t unit)

@@ -24,6 +24,20 @@ PLAIN(plain_2, uint16_t)
 PLAIN(plain_4, uint32_t)
 PLAIN(plain_8, uint64_t)
 
+#define PLAIN_SUM(name, type)                                                                      \
+	static uint64_t name(const void *numbers, uint64_t chosen)                                 \
+	{                                                                                          \
+		const type *at = numbers;                                                          \
+		uint64_t sum = 0;                                                                  \
+                                                                                                   \
+		for (; chosen != 0; chosen &= chosen - 1)                                          \
+			sum += LOOK(at + __builtin_ctzll(chosen));                                 \
+		return sum;                                                                        \
+	}
+
+PLAIN_SUM(plain_sum_1, uint8_t)
+PLAIN_SUM(plain_sum_8, uint64_t)
+
 #ifdef SCAN_VECTORS
 
 #define FIRST(n) (((uint64_t)1 << (n)) - 1)
@@ -60,9 +74,10 @@ AVX2(avx2_4, 8, int, uint32_t, _mm256_set1_epi32, _mm256_cmpeq_epi32, BITS_4)
 AVX2(avx2_8, 4, long long, uint64_t, _mm256_set1_epi64x, _mm256_cmpeq_epi64, BITS_8)
 
 /* Lanes past n are not even loaded, so no cache line is touched for nothing. */
+#define TARGET_AVX512 __attribute__((target("avx512f,avx512bw")))
 #define AVX512(name, lanes, lane, type, set1, load, testn, mask)                                   \
-	__attribute__((target("avx512f,avx512bw"))) static uint64_t name(                          \
-		const void *numbers, unsigned n, uint64_t want, uint64_t care)                     \
+	TARGET_AVX512 static uint64_t name(const void *numbers, unsigned n, uint64_t want,         \
+					   uint64_t care)                                          \
 	{                                                                                          \
 		const __m512i wanted = set1((lane)want), cared = set1((lane)care);                 \
 		const type *at = numbers;                                                          \
@@ -82,13 +97,29 @@ AVX512(avx512_2, 32, short, uint16_t, _mm512_set1_epi16, _mm512_maskz_loadu_epi1
 AVX512(avx512_4, 16, int, uint32_t, _mm512_set1_epi32, _mm512_maskz_loadu_epi32, _mm512_mask_testn_epi32_mask, __mmask16)
 AVX512(avx512_8, 8, long long, uint64_t, _mm512_set1_epi64, _mm512_maskz_loadu_epi64, _mm512_mask_testn_epi64_mask, __mmask8)
 
+TARGET_AVX512 static uint64_t avx512_sum_1(const void *numbers, uint64_t chosen)
+{
+	__m512i x = _mm512_maskz_loadu_epi8(chosen, numbers);
+
+	return (uint64_t)_mm512_reduce_add_epi64(_mm512_sad_epu8(x, _mm512_setzero_si512()));
+}
+
+TARGET_AVX512 static uint64_t avx512_sum_8(const void *numbers, uint64_t chosen)
+{
+	__m512i sum = _mm512_setzero_si512();
+
+	for (const uint64_t *at = numbers; chosen != 0; chosen >>= 8, at += 8)
+		sum = _mm512_add_epi64(sum, _mm512_maskz_loadu_epi64((__mmask8)chosen, at));
+	return (uint64_t)_mm512_reduce_add_epi64(sum);
+}
+
 #endif
 
 static const struct scan ways[] = {
-	{ "plain", { plain_1, plain_2, plain_4, plain_8 } },
+	{ "plain", { plain_1, plain_2, plain_4, plain_8 }, plain_sum_1, plain_sum_8 },
 #ifdef SCAN_VECTORS
-	{ "avx2", { avx2_1, avx2_2, avx2_4, avx2_8 } },
-	{ "avx512", { avx512_1, avx512_2, avx512_4, avx512_8 } },
+	{ "avx2", { avx2_1, avx2_2, avx2_4, avx2_8 }, plain_sum_1, plain_sum_8 },
+	{ "avx512", { avx512_1, avx512_2, avx512_4, avx512_8 }, avx512_sum_1, avx512_sum_8 },
 #endif
 };
 

@@ -1,8 +1,8 @@
 /*
  * scan - which of up to 63 small numbers, side by side in memory, agree with one in certain bits.
  *
- * The one thing that a bucket does all day: finding an address is agreeing in every bit, counting
- * a block is agreeing in the bits above it. The fastest way that this processor has is chosen when
+ * What a bucket does all day: finding an address is agreeing in every bit, counting a block is
+ * agreeing in the bits above it and adding up what agrees. The fastest way that this processor has is chosen when
  * a tree is made; all ways answer the same.
  */
 #ifndef AUDIT_SCAN_H
@@ -19,9 +19,13 @@ enum { SCAN_MAX = 63 };
  */
 typedef uint64_t scan_match(const void *numbers, unsigned n, uint64_t want, uint64_t care);
 
+/* The sum of those of up to SCAN_MAX numbers whose bit is set. */
+typedef uint64_t scan_sum(const void *numbers, uint64_t chosen);
+
 struct scan {
 	const char *name;
 	scan_match *match[4]; /* of numbers of 1, 2, 4, 8 bytes */
+	scan_sum *sum_1, *sum_8; /* of 1 byte, of 8 */
 };
 
 const struct scan *scan_best(void);

@@ -44,7 +44,9 @@ static inline struct node *node_at(const struct trie *t, uint32_t ref)
 
 static inline unsigned branch_of(u128 key, unsigned shift)
 {
-	return (unsigned)(key >> shift) & 15;
+	uint64_t half = (uint64_t)(shift >= 64 ? key >> 64 : key);
+
+	return (unsigned)(half >> shift % 64) & 15;
 }
 
 static inline u128 above(u128 key, unsigned bits)
@@ -69,7 +71,7 @@ static uint32_t node_new(const struct trie *t, u128 key, u128 differ)
 {
 	unsigned shift = highest_bit(differ) / BRANCH_BITS * BRANCH_BITS;
 	u128 prefix = shift + BRANCH_BITS == 128 ? 0 : key >> (shift + BRANCH_BITS) << (shift + BRANCH_BITS);
-	uint32_t unit = region_alloc(t->region, region_class(NODE_SIZE));
+	uint32_t unit = region_alloc(t->region, t->arena, region_class(NODE_SIZE));
 	struct node *n = region_at(t->region, unit);
 
 	PUT(&n->prefix_hi, (uint64_t)(prefix >> 64));
@@ -189,20 +191,28 @@ static uint32_t lone_node(const struct node *n)
 	return found;
 }
 
+/* One on the way down. */
+struct step {
+	uint32_t *slot; /* that names the node */
+	unsigned below; /* of the slot */
+	unsigned branch;
+	struct node *node;
+};
+
 /*
- * After a key vanished from a bucket of the node at *slot. The different addresses below are at
+ * After a key vanished from a bucket of the last node. The different addresses below are at
  * least as many as the keys, so what collapses fits, and with it any node below would have.
  */
-static void tidy(const struct trie *t, uint32_t *slot, unsigned below, bool branch_went)
+static void tidy(const struct trie *t, const struct step *last, bool branch_went)
 {
-	const struct node *n = node_at(t, *slot);
+	unsigned few = bucket_max(last->below) / 2;
 	uint32_t lone;
 
-	if (node_sum(n, 0, 16) >> 32 <= bucket_max(below) / 2) {
-		collapse(t, slot, below);
-	} else if (branch_went && (lone = lone_node(n)) != 0) {
-		node_free(t, *slot);
-		PUT(slot, lone);
+	if (node_sum(last->node, last->branch & 8, 8) >> 32 <= few && node_sum(last->node, 0, 16) >> 32 <= few) {
+		collapse(t, last->slot, last->below);
+	} else if (branch_went && (lone = lone_node(last->node)) != 0) {
+		node_free(t, *last->slot);
+		PUT(last->slot, lone);
 	}
 }
 
@@ -215,11 +225,6 @@ static inline uint64_t change_of(const struct trie *t, enum bucket_news news, in
 	return news == BUCKET_APPEARED ? change + weight(1, 0) : change - weight(1, 0);
 }
 
-struct step {
-	uint32_t *slot; /* that names the node */
-	unsigned below; /* of the slot */
-};
-
 static uint64_t add_below(const struct trie *t, uint32_t *root, u128 key, int64_t delta)
 {
 	struct step way[DEPTH_MAX];
@@ -231,16 +236,19 @@ static uint64_t add_below(const struct trie *t, uint32_t *root, u128 key, int64_
 	for (;;) {
 		while (is_node(*slot)) {
 			struct node *n = node_at(t, *slot);
-			unsigned shift = shift_of(*slot);
+			unsigned shift = shift_of(*slot), branch = branch_of(key, shift);
 
-			if (above(key ^ node_prefix(n), shift + BRANCH_BITS) != 0) {
+			/* a node right below its parent cannot be off the way: spare its prefix's line */
+			if (shift + BRANCH_BITS != below && above(key ^ node_prefix(n), shift + BRANCH_BITS) != 0) {
 				split(t, slot, key);
 				continue;
 			}
-			way[depth++] = (struct step){ slot, below };
-			slot = &n->refs[branch_of(key, shift)];
+			__builtin_prefetch(&n->weights[branch], 1);
+			way[depth++] = (struct step){ slot, below, branch, n };
+			slot = &n->refs[branch];
 			below = shift;
 		}
+		bucket_prefetch(t, *slot);
 		news = bucket_add(t, slot, below, key, delta);
 		if (news != BUCKET_FULL)
 			break;
@@ -248,9 +256,9 @@ static uint64_t add_below(const struct trie *t, uint32_t *root, u128 key, int64_
 	}
 	change = change_of(t, news, delta);
 	for (unsigned i = 0; i < depth; i++)
-		node_count(node_at(t, *way[i].slot), branch_of(key, shift_of(*way[i].slot)), change);
+		node_count(way[i].node, way[i].branch, change);
 	if (news == BUCKET_VANISHED && depth > 0)
-		tidy(t, way[depth - 1].slot, way[depth - 1].below, *slot == 0);
+		tidy(t, &way[depth - 1], *slot == 0);
 	return change;
 }
 
@@ -266,29 +274,45 @@ uint64_t trie_add(const struct trie *t, uint32_t *root, u128 key, int64_t delta)
 	return add_below(t, root, key, delta);
 }
 
-uint64_t trie_weigh(const struct trie *t, const uint32_t *root, u128 key, unsigned rest)
+static uint64_t weigh_below(const struct trie *t, uint32_t ref, u128 key, unsigned rest)
 {
-	uint32_t ref = LOOK(root);
+	unsigned below = 128 + BRANCH_BITS;
 
-	while (is_node(ref)) {
+	do {
 		const struct node *n = node_at(t, ref);
 		unsigned shift = shift_of(ref), branch = branch_of(key, shift);
-		u128 apart = key ^ node_prefix(n);
 
-		if (rest >= shift + BRANCH_BITS)
-			return above(apart, rest) == 0 ? node_sum(n, 0, 16) : 0;
-		if (above(apart, shift + BRANCH_BITS) != 0)
+		if (shift >= below) /* torn: whatever we answer will not be believed */
 			return 0;
+		if (shift + BRANCH_BITS != below) {
+			u128 apart = key ^ node_prefix(n);
+
+			if (rest >= shift + BRANCH_BITS)
+				return above(apart, rest) == 0 ? node_sum(n, 0, 16) : 0;
+			if (above(apart, shift + BRANCH_BITS) != 0)
+				return 0;
+		}
 		if (rest >= shift) {
 			unsigned width = 1u << (rest - shift);
 
 			return node_sum(n, branch & ~(width - 1), width);
 		}
 		ref = LOOK(&n->refs[branch]);
-		if (is_node(ref) && shift_of(ref) >= shift) /* torn: whatever we answer will not be believed */
-			return 0;
-	}
-	return ref == 0 ? 0 : bucket_weigh(t, ref, key, rest);
+		below = shift;
+	} while (is_node(ref));
+	if (ref == 0)
+		return 0;
+	bucket_prefetch(t, ref);
+	return bucket_weigh(t, ref, key, rest);
+}
+
+uint64_t trie_weigh(const struct trie *t, const uint32_t *root, u128 key, unsigned rest)
+{
+	uint32_t ref = LOOK(root);
+
+	if (ref == 0)
+		return 0;
+	return is_node(ref) ? weigh_below(t, ref, key, rest) : bucket_weigh(t, ref, key, rest);
 }
 
 static int by_key(const void *a, const void *b)

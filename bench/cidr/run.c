@@ -1,0 +1,421 @@
+/*
+ * run [ADDRESSES [ROUNDS]] - the tree that the daemon links against its goals, in units of L.
+ *
+ * Every row is measured ROUNDS times; the best is shown, because what disturbs a round is the
+ * machine's other users. Exit 1 when a goal is missed.
+ */
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "audit/bucket.h"
+#include "audit/cidr_tree.h"
+#include "base/mem.h"
+#include "kind.h"
+#include "measure.h"
+#include "workload.h"
+
+enum { CHUNKS = 200, MIXED = 255, MIB = 1 << 20 };
+
+static unsigned addresses = 1000000, rounds = 5, misses;
+static double latency;
+
+static double least(double a, double b)
+{
+	return a == 0 || b < a ? b : a;
+}
+
+/* --- the table --- */
+
+enum sense { AT_MOST, AT_LEAST };
+
+/* kind: of the workload. The note says more in numbers of its own. */
+__attribute__((format(printf, 7, 8))) static void row(const char *kind, const char *what, double measured,
+						      const char *unit, enum sense sense, double goal,
+						      const char *note, ...)
+{
+	bool pass = sense == AT_LEAST ? measured >= goal : measured <= goal;
+	va_list args;
+
+	misses += !pass;
+	printf("%-4s %-38s %8.4g %-6s %s %5.4g %7.2f  %s  ", kind, what, measured, unit, sense == AT_LEAST ? ">=" : "<=",
+	       goal, measured / goal, pass ? "pass" : "MISS");
+	va_start(args, note);
+	vprintf(note, args);
+	va_end(args);
+	puts("");
+	fflush(stdout);
+}
+
+static void row_l(const char *kind, const char *what, double ns, double goal_l)
+{
+	row(kind, what, ns / latency, "L", AT_MOST, goal_l, "%.0f ns", ns);
+}
+
+/* --- one thread --- */
+
+static double run_ops(const struct kind *kind, void *counter, const struct op *ops, unsigned count)
+{
+	double chunks[CHUNKS];
+	unsigned each = count / CHUNKS;
+
+	for (unsigned c = 0; c < CHUNKS; c++) {
+		double begun = measure_cpu_ns();
+
+		for (const struct op *o = ops + c * each; o < ops + (c + 1) * each; o++) {
+			if (o->leave)
+				kind->leave(counter, &o->addr);
+			else
+				kind->enter(counter, &o->addr);
+		}
+		chunks[c] = (measure_cpu_ns() - begun) / each;
+	}
+	return measure_quantile(chunks, CHUNKS, 0.1);
+}
+
+/* Each question depends on the answer before it. */
+static double run_counts(struct cidr_tree *tree, const struct cidr *blocks, unsigned count)
+{
+	double chunks[CHUNKS];
+	unsigned each = count / CHUNKS;
+	uint64_t answer = 0;
+
+	for (unsigned c = 0; c < CHUNKS; c++) {
+		double begun = measure_cpu_ns();
+
+		for (unsigned i = c * each; i < (c + 1) * each; i++) {
+			struct cidr block = blocks[i];
+
+			block.addr.hi |= answer >> 62;
+			answer = cidr_tree_count(tree, &block);
+		}
+		chunks[c] = (measure_cpu_ns() - begun) / each;
+	}
+	return measure_quantile(chunks, CHUNKS, 0.1);
+}
+
+static void load(const struct kind *kind, void *counter, const struct workload *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		kind->enter(counter, &w->pool[i]);
+}
+
+static double churn_of(const struct kind *kind, struct workload *w, struct op *ops, unsigned count)
+{
+	void *counter = kind->new(w->family);
+	double best = 0;
+
+	load(kind, counter, w);
+	for (unsigned i = 0; i < rounds; i++) {
+		workload_churn(w, ops, count, 0, 1);
+		best = least(best, run_ops(kind, counter, ops, count));
+	}
+	kind->free(counter);
+	return best;
+}
+
+static void measure_slowest(struct cidr_tree *tree, struct workload *w, struct cidr *blocks, unsigned key, double goal)
+{
+	enum { EACH = 4000 };
+	double slowest = 0;
+	unsigned slowest_len = 0;
+
+	for (unsigned len = key; len <= (w->family == ADDR_V4 ? 32u : 128u); len++) {
+		double best = 0;
+
+		workload_blocks(w, blocks, EACH, len);
+		for (unsigned i = 0; i < rounds; i++)
+			best = least(best, run_counts(tree, blocks, EACH));
+		if (best > slowest)
+			slowest = best, slowest_len = len;
+	}
+	row(w->name, "count, slowest of the longer lengths", slowest / latency, "L", AT_MOST, goal, "/%u, %.0f ns",
+	    slowest_len, slowest);
+}
+
+/* --- two threads --- */
+
+struct worker {
+	struct cidr_tree *tree;
+	struct op *ops; /* pairs: one leaves, one enters */
+	struct cidr *blocks;
+	unsigned pairs, questions; /* so many after each leave */
+	unsigned cpu;
+	_Atomic bool *stop; /* NULL: after one turn */
+	double per_second;  /* operations, of processor time */
+};
+
+static void stay_on(unsigned cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	if (cpu == UINT_MAX)
+		for (unsigned i = 0; i < CPU_SETSIZE; i++)
+			CPU_SET(i, &set);
+	else
+		CPU_SET(cpu, &set);
+	pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+/* All pairs, then all of them backwards, which brings the set back. */
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t answers = 0, done = 0;
+	double begun;
+
+	stay_on(w->cpu);
+	begun = measure_cpu_ns();
+	do {
+		for (unsigned i = 0; i < 2 * w->pairs; i++) {
+			bool back = i >= w->pairs;
+			unsigned pair = back ? 2 * w->pairs - 1 - i : i;
+
+			cidr_tree_leave(w->tree, &w->ops[2 * pair + back].addr);
+			for (unsigned q = 0; q < w->questions; q++)
+				answers += cidr_tree_count(w->tree, &w->blocks[pair * w->questions + q]);
+			cidr_tree_enter(w->tree, &w->ops[2 * pair + !back].addr);
+		}
+		done += (uint64_t)2 * w->pairs * (2 + w->questions);
+	} while (w->stop != NULL && !atomic_load(w->stop));
+	w->per_second = (double)done / (measure_cpu_ns() - begun) * 1e9;
+	return answers == 1 ? arg : NULL; /* it is used */
+}
+
+static struct worker worker_of(struct cidr_tree *tree, struct workload *w, unsigned nth, unsigned questions)
+{
+	enum { PAIRS = 50000 };
+	struct op *ops = mem_array(2 * PAIRS, sizeof *ops);
+	struct cidr *blocks = mem_array(PAIRS * questions, sizeof *blocks);
+
+	workload_churn(w, ops, 2 * PAIRS, nth, 2);
+	workload_blocks(w, blocks, PAIRS * questions, MIXED);
+	return (struct worker){ tree, ops, blocks, PAIRS, questions, nth, NULL, 0 };
+}
+
+static void worker_free(struct worker *w)
+{
+	free(w->ops);
+	free(w->blocks);
+}
+
+static void measure_two_threads(struct cidr_tree *tree, const struct workload *given)
+{
+	struct workload w;
+	struct worker workers[2];
+	pthread_t threads[2];
+	double one = 0, two = 0;
+
+	workload_copy(&w, given);
+	for (unsigned i = 0; i < 2; i++)
+		workers[i] = worker_of(tree, &w, i, 3);
+	for (unsigned round = 0; round < rounds; round++) {
+		double alone = 0, both = 0;
+
+		for (unsigned i = 0; i < 2; i++) {
+			pthread_create(&threads[i], NULL, work, &workers[i]);
+			pthread_join(threads[i], NULL);
+			alone += workers[i].per_second / 2;
+		}
+		for (unsigned i = 0; i < 2; i++)
+			pthread_create(&threads[i], NULL, work, &workers[i]);
+		for (unsigned i = 0; i < 2; i++) {
+			pthread_join(threads[i], NULL);
+			both += workers[i].per_second;
+		}
+		one = alone > one ? alone : one;
+		two = both > two ? both : two;
+	}
+	row(w.name, "two threads against one", two / one, "x", AT_LEAST, 1.8, "%.1f, %.1f Mop/s", two / 1e6, one / 1e6);
+	for (unsigned i = 0; i < 2; i++)
+		worker_free(&workers[i]);
+	workload_free(&w);
+}
+
+/* p99.9 of single questions, each with the clock's own time in it, best of the rounds. */
+static double tail_of(struct cidr_tree *tree, const struct cidr *blocks, unsigned count)
+{
+	double *times = mem_array(count, sizeof *times), best = 0;
+	uint64_t answers = 0;
+
+	for (unsigned round = 0; round < rounds; round++) {
+		for (unsigned i = 0; i < count; i++) {
+			double begun = measure_wall_ns();
+
+			answers += cidr_tree_count(tree, &blocks[i]);
+			times[i] = measure_wall_ns() - begun;
+		}
+		best = least(best, measure_quantile(times, count, 0.999));
+	}
+	free(times);
+	return best + (answers == 1); /* it is used */
+}
+
+static void measure_tails(struct cidr_tree *tree, const struct workload *given, unsigned key)
+{
+	enum { COUNT = 100000 };
+	struct cidr *blocks = mem_array(COUNT, sizeof *blocks);
+	_Atomic bool stop = false;
+	struct worker updater;
+	struct workload w;
+	pthread_t thread;
+
+	workload_copy(&w, given);
+	updater = worker_of(tree, &w, 1, 0);
+	updater.stop = &stop;
+	stay_on(0);
+	pthread_create(&thread, NULL, work, &updater);
+	for (unsigned is_short = 0; is_short < 2; is_short++) {
+		for (unsigned i = 0; i < COUNT; i++) {
+			unsigned bits = w.family == ADDR_V4 ? 32 : 128;
+			unsigned len = is_short ? (unsigned)random_below(&w.random, key)
+						: key + (unsigned)random_below(&w.random, bits - key + 1);
+
+			workload_blocks(&w, &blocks[i], 1, len);
+		}
+		row_l(w.name, is_short ? "count p99.9 under updates, shorter" : "count p99.9 under updates, longer",
+		      tail_of(tree, blocks, COUNT), is_short ? 20 : 6);
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+	stay_on(UINT_MAX);
+	worker_free(&updater);
+	free(blocks);
+	workload_free(&w);
+}
+
+/* --- all of it --- */
+
+struct goals {
+	const char *kind;
+	unsigned key; /* the prefix length that the tree is sharded by */
+	double churn, mixed, slowest, bytes;
+};
+
+static void row_memory(const struct goals *g, const char *what, size_t bytes)
+{
+	double each = bytes > MIB ? (double)(bytes - MIB) / addresses : 0;
+
+	row(g->kind, what, each, "B/addr", AT_MOST, g->bytes, "%.1f MiB in all", (double)bytes / MIB);
+}
+
+static void measure_family(const struct goals *g)
+{
+	unsigned count = 400000;
+	struct op *ops = mem_array(count, sizeof *ops);
+	struct cidr *blocks = mem_array(count, sizeof *blocks);
+	struct cidr_tree *tree;
+	struct workload w;
+	size_t before, loaded;
+	double best = 0;
+
+	workload_init(&w, g->kind, addresses, 1);
+	before = measure_resident();
+	tree = cidr_tree_new(w.family);
+	load(&kind_tree, tree, &w);
+	loaded = measure_resident() - before;
+	for (unsigned i = 0; i < rounds; i++) {
+		workload_churn(&w, ops, count, 0, 1);
+		best = least(best, run_ops(&kind_tree, tree, ops, count));
+	}
+	row_l(g->kind, "enter/leave", best, g->churn);
+
+	workload_blocks(&w, blocks, count, MIXED);
+	best = 0;
+	for (unsigned i = 0; i < rounds; i++)
+		best = least(best, run_counts(tree, blocks, count));
+	row_l(g->kind, "count, mixed lengths, chained", best, g->mixed);
+	measure_slowest(tree, &w, blocks, g->key, g->slowest);
+
+	row_memory(g, "memory beyond 1 MiB, resident", loaded);
+	row_memory(g, "the same after churn, as it says", cidr_tree_bytes(tree));
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+		measure_two_threads(tree, &w);
+		measure_tails(tree, &w, g->key);
+	}
+	free(blocks);
+	free(ops);
+	for (unsigned i = 0; i < w.n; i++)
+		cidr_tree_leave(tree, &w.pool[i]);
+	cidr_tree_trim(tree);
+	before = measure_resident();
+	cidr_tree_free(tree);
+	row(g->kind, "memory left when all have left", (double)(before - measure_resident()) / MIB, "MiB", AT_MOST, 1, "%s",
+	    "");
+	workload_free(&w);
+}
+
+static void compare(const struct kind *other, const char *kind, double goal)
+{
+	unsigned count = 400000;
+	struct op *ops = mem_array(count, sizeof *ops);
+	double ours, theirs;
+	struct workload w;
+
+	workload_init(&w, kind, addresses, 2);
+	ours = churn_of(&kind_tree, &w, ops, count);
+	theirs = churn_of(other, &w, ops, count);
+	row(kind, other->name, theirs / ours, "x", AT_LEAST, goal, "%.0f, %.0f ns, churn", theirs, ours);
+	workload_free(&w);
+	free(ops);
+}
+
+static void print_machine(void)
+{
+	char line[256], *name;
+	struct utsname os;
+	FILE *in = fopen("/proc/cpuinfo", "r");
+
+	while (in != NULL && fgets(line, sizeof line, in) != NULL) {
+		name = strchr(line, ':');
+		if (strncmp(line, "model name", 10) == 0 && name != NULL) {
+			printf("%s%s", "processor:", name + 1);
+			break;
+		}
+	}
+	if (in != NULL)
+		fclose(in);
+	uname(&os);
+	printf("%ld processors, %s %s, scan: %s, compiler: " __VERSION__ ", tidewaiter " VERSION "\n",
+	       sysconf(_SC_NPROCESSORS_ONLN), os.sysname, os.release, scan_best()->name);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct goals goals[] = {
+		{ "v4u", CIDR_TREE_KEY_V4, 0.25, 0.45, 1.3, 11 },
+		{ "v6c", CIDR_TREE_KEY_V6, 0.9, 2, 2, 15 },
+	};
+
+	if (argc > 1)
+		addresses = (unsigned)strtoul(argv[1], NULL, 10);
+	if (argc > 2)
+		rounds = (unsigned)strtoul(argv[2], NULL, 10);
+	if (addresses < 10000 || rounds < 1) {
+		fputs("usage: run [ADDRESSES >= 10000 [ROUNDS]]\n", stderr);
+		return 64;
+	}
+	print_machine();
+	latency = measure_latency_ns();
+	printf("%u live addresses, %u rounds, L = %.0f ns\n\n", addresses, rounds, latency);
+	printf("%-4s %-38s %8s %-6s %2s %5s %7s\n", "", "", "measured", "", "", "goal", "ratio");
+	for (unsigned i = 0; i < sizeof goals / sizeof *goals; i++)
+		measure_family(&goals[i]);
+	row("all", "keys moved by one operation, at most", BUCKET_MAX, "", AT_MOST, 64, "%s", "by construction");
+	compare(&kind_uthash, "v4u", 8);
+	compare(&kind_uthash, "v6c", 1);
+#ifdef HAVE_JUDY
+	compare(&kind_judy, "v4u", 1);
+	compare(&kind_judy, "v6c", 1);
+#endif
+	return misses > 0;
+}
