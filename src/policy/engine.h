@@ -68,6 +68,8 @@ void policy_fail(struct policy_run *run, const char *file, unsigned line, const 
 
 /* What the set was loaded with. */
 const struct policy_host *policy_set_host(const struct policy_set *set);
+/* True the first time that this set is asked for the bit: for what is worth saying once a load. */
+bool policy_set_once(struct policy_set *set, unsigned bit);
 const struct policy_conf *policy_set_conf(const struct policy_set *set); /* its stanzas are gone */
 
 #endif

@@ -1,4 +1,6 @@
 /* Live counts for scripts (behaviour 3.3, 3.4). */
+#include <stdio.h>
+
 #include "policy/fn.h"
 
 /* What a CIDR argument means: one block, or everything of both families (D48). */
@@ -93,14 +95,43 @@ static uint8_t read_add(struct policy_run *run, struct slice service, const stru
 	return (uint8_t)(index + 1);
 }
 
+/*
+ * Services that only a cluster fills. Alone, inbound_cidr reads SMTP and the others nothing, which
+ * is worth a warning a load, or with strict_services an error (D50).
+ */
+static bool is_missing(struct fn_call *call, struct slice service)
+{
+	static const struct slice cluster_only[] = { { "inbound_cidr", 12 }, { "ECmmove2", 8 }, { "ECCluster", 9 } };
+	static const char why[] = "is a service of a cluster, and this node is in none";
+	struct policy_set *set = call->run->set;
+	const struct policy_host *host = policy_set_host(set);
+	char text[128];
+
+	for (unsigned i = 0; i < sizeof cluster_only / sizeof cluster_only[0]; i++) {
+		if (!slice_equal(service, cluster_only[i]))
+			continue;
+		snprintf(text, sizeof text, "%s %s", cluster_only[i].at, why);
+		if (policy_set_conf(set)->strict_services) {
+			fn_failed(call, "%s", text);
+			return true;
+		}
+		if (policy_set_once(set, 1u << i))
+			host->logged(host->owner, call->run->facts, call->file, call->line, slice_of(text));
+	}
+	return false;
+}
+
 static enum fn_status count(struct fn_call *call, struct slice service, const struct value *cidr)
 {
 	struct policy_run *run = call->run;
 	const struct policy_host *host = policy_set_host(run->set);
 	struct blocks blocks;
 	uint64_t total = 0, n;
-	const char *wrong = blocks_of(run, cidr, &blocks);
+	const char *wrong;
 
+	if (is_missing(call, service))
+		return FN_FAILED;
+	wrong = blocks_of(run, cidr, &blocks);
 	if (wrong != NULL && cidr->type == VALUE_STRING)
 		return fn_failed(call, "\"%.*s\": %s", SLICE_ARGS(cidr->string), wrong);
 	if (wrong != NULL)

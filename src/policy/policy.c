@@ -38,6 +38,7 @@ struct worker {
 
 struct policy_set {
 	atomic_uint refs;
+	atomic_uint said_once; /* bits: see policy_set_once */
 	const struct policy_host *host; /* borrowed */
 	struct policy_conf conf;	/* mask_map is ours */
 	struct worker *workers;
@@ -160,6 +161,11 @@ void policy_unref(struct policy_set *set)
 bool policy_handles(const struct policy_set *set, enum phase phase)
 {
 	return (set->phases & PHASE_BIT(phase)) != 0;
+}
+
+bool policy_set_once(struct policy_set *set, unsigned bit)
+{
+	return (atomic_fetch_or(&set->said_once, bit) & bit) == 0;
 }
 
 const struct policy_host *policy_set_host(const struct policy_set *set)

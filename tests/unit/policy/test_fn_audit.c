@@ -149,6 +149,36 @@ static void test_refusals(void **state)
 	fake_end(&fake);
 }
 
+/* Known, but filled by a cluster only: said once a load, or refused. */
+static void test_D50_services_of_a_cluster(void **state)
+{
+	static const char *const names[] = { "inbound_cidr", "ECmmove2", "ECCluster" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		const struct value argv[] = { { .type = VALUE_STRING, .string = slice_of(names[i]) }, STR("/32") };
+		struct fake fake = { .count = 7 };
+		char want[128];
+
+		fake.conf.has_inbound_audit = true;
+		fake.facts.peer = addr_of("192.0.2.7");
+		fake_begin(&fake);
+		expect_result(names[i], &fake, fake_call(&fake, FN_SIEVE, "audit_service", argv, 2), "[7]");
+		expect_result(names[i], &fake, fake_call(&fake, FN_SIEVE, "audit_service", argv, 2), "[7]");
+		snprintf(want, sizeof want, "a.siv:3: %s is a service of a cluster, and this node is in none\n", names[i]);
+		expect_text(names[i], &fake.logged, want);
+		fake_end(&fake);
+
+		fake = (struct fake){ .count = 7 };
+		fake.conf.has_inbound_audit = fake.conf.strict_services = true;
+		fake.facts.peer = addr_of("192.0.2.7");
+		fake_begin(&fake);
+		snprintf(want, sizeof want, "!%s is a service of a cluster, and this node is in none", names[i]);
+		expect_result(names[i], &fake, fake_call(&fake, FN_SIEVE, "audit_service", argv, 2), want);
+		fake_end(&fake);
+	}
+}
+
 /* A site that wants an IPv6 host to be its /64: written, or defaulted; a peer of IPv4 stays itself. */
 static void test_d45_map_of_32(void **state)
 {
@@ -211,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_cidr_arguments),
 		cmocka_unit_test(test_which_count),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_D50_services_of_a_cluster),
 		cmocka_unit_test(test_d45_map_of_32),
 		cmocka_unit_test(test_origin),
 	};
