@@ -8,6 +8,8 @@ test: test-packages layers
 	$(call PART,gcc) all
 	$(call PART,clang) CC=clang B=build/clang all
 	$(call PART,unit tests) unit
+	$(call PART,Sieve++ scripts that test themselves) sieve-scripts
+	$(call PART,documents) docs-check
 	$(call PART,unit tests under ASan and UBSan) SAN=asan unit
 	$(call PART,tests of threads under TSan) tsan-unit
 	$(call PART,fuzz corpora under ASan and UBSan) SAN=asan fuzz-replay
@@ -36,6 +38,11 @@ $(B)/unit/%: tests/unit/%.c $$(call libs_of,$$(*D)) | test-packages
 #: make unit             the unit tests (SAN=asan or SAN=tsan: instrumented)
 unit: $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+
+#: make sieve-scripts    tests/sieve/*.sieve, through tidectl
+.PHONY: sieve-scripts
+sieve-scripts: $(B)/tidectl
+	@tests/sieve/run $<
 
 #: make tsan-unit        the tests of what threads share, under TSan
 tsan-unit:
