@@ -61,6 +61,16 @@ static void timed_out(struct session *s)
 	session_goodbye(s, END_TIMEOUT);
 }
 
+/* Of a delay, which is paid in full: a loop reckons from the beginning of its turn, with a coarse
+ * clock, so its timers may fire early. */
+static int64_t delay_left(const struct session *s)
+{
+	int64_t waited = (int64_t)(clock_ms() - s->waiting_ms);
+	uint32_t delay = s->wait == WAIT_TARPIT ? s->verdict.delay_ms : s->settings->banner_delay_ms;
+
+	return waited > delay ? 0 : delay - waited + 1;
+}
+
 void session_timer_fired(void *owner)
 {
 	struct session *s = owner;
@@ -69,7 +79,11 @@ void session_timer_fired(void *owner)
 	switch ((enum session_wait)s->wait) {
 	case WAIT_TARPIT:
 	case WAIT_BANNER:
-		session_wake(s);
+		left = delay_left(s);
+		if (left > 0)
+			timer_set(&s->timer, (uint64_t)left);
+		else
+			session_wake(s);
 		return;
 	case WAIT_GOODBYE:
 		session_end(s, END_TIMEOUT);
