@@ -271,6 +271,12 @@ class Daemon:
             raise AssertionError("tidectl %s: %s" % (" ".join(words), a.err))
         return json.loads(a.out)
 
+    def session(self, client):
+        """The client's row of `who`."""
+        address, port = client.sock.getsockname()[:2]
+        return wait_until(lambda: [row for row in self.ask("who", address) if row["port"] == port],
+                          "a session of [%s]:%d" % (address, port))[0]
+
     def count(self, prefix="0.0.0.0/0", service="SMTP"):
         a = self.ctl("count", service, prefix)
         if a.code != 0:
