@@ -1,7 +1,7 @@
 /*
  * The tree is many small tries (trie.h) behind many locks (seq.h).
  *
- * IPv4: a root for each /16, a lock and the sums for each /8. A block of /16 or longer is one way
+ * IPv4: a root for each /16, a lock and a sum for each /8, a sum for each /12. A block of /16 or longer is one way
  * down one root; a /8 or shorter adds up the sums; what lies between adds up roots.
  *
  * IPv6: the /48 of an address chooses one of 4096 roots by its hash, so that neighbours spread,
@@ -23,11 +23,12 @@
 enum {
 	V4_SHARDS = 256,
 	V6_SHARDS = 16,
+	V4_SUMS = 1 << 12,
 	V4_ROOTS = 1 << CIDR_TREE_KEY_V4,
 	V6_ROOTS = 4096,
 	V4_BITS = 32,
 	V4_BELOW = V4_BITS - CIDR_TREE_KEY_V4,
-	V4_MIDDLE_BELOW = V4_BITS - 12,
+	V4_SUM_BELOW = V4_BITS - 12,
 	V4_SHARD_BELOW = V4_BITS - 8,
 	V6_BITS = 128,
 	V6_BELOW = V6_BITS - CIDR_TREE_KEY_V6,
@@ -36,8 +37,9 @@ enum {
 
 struct shard {
 	uint32_t lock;
-	uint32_t upper; /* IPv6: root of the trie of its /48s */
-	uint64_t sum;	/* IPv4: of its /8 */
+	uint32_t version; /* IPv4: of its roots; IPv6: of upper */
+	uint32_t upper;	  /* IPv6: root of the trie of its /48s */
+	uint64_t sum;	  /* IPv4: of its /8 */
 };
 
 struct cidr_tree {
@@ -47,8 +49,9 @@ struct cidr_tree {
 	struct trie uppers[V6_SHARDS];	  /* of /48s */
 	struct shard shards[V4_SHARDS];
 	/* Pages of zeros until touched: */
-	uint64_t sums[4096]; /* IPv4: of its /12s */
-	uint32_t roots[];    /* V4_ROOTS or V6_ROOTS */
+	uint64_t sums[V4_SUMS];	     /* IPv4: of its /12s */
+	uint32_t versions[V6_ROOTS]; /* IPv6: of its roots */
+	uint32_t roots[];	     /* V4_ROOTS or V6_ROOTS */
 };
 
 struct cidr_tree *cidr_tree_new(enum addr_family family)
@@ -99,37 +102,62 @@ static struct addr addr_of(enum addr_family family, u128 key)
 	return (struct addr){ (uint64_t)(key >> 64), (uint64_t)key, ADDR_V6 };
 }
 
-/* Where an address is kept. */
+/* A root, and what guards it. */
 struct place {
-	unsigned shard;
 	const struct trie *trie;
-	uint32_t *lock, *root;
+	uint32_t *lock, *version, *root;
 };
-
-static inline struct place place_at(struct cidr_tree *t, unsigned shard, unsigned root)
-{
-	return (struct place){ shard, &t->tries[shard % REGION_ARENAS], &t->shards[shard].lock, &t->roots[root] };
-}
 
 static inline struct place place_v4(struct cidr_tree *t, uint32_t key)
 {
-	return place_at(t, key >> V4_SHARD_BELOW, key >> V4_BELOW);
+	unsigned shard = key >> V4_SHARD_BELOW;
+	struct shard *s = &t->shards[shard];
+
+	return (struct place){ &t->tries[shard % REGION_ARENAS], &s->lock, &s->version, &t->roots[key >> V4_BELOW] };
 }
 
-static inline struct place place_v6(struct cidr_tree *t, u128 key)
+static inline unsigned hash_v6(u128 key)
 {
-	uint64_t hash = (uint64_t)(key >> V6_BELOW) * 0x9e3779b97f4a7c15u;
+	return (unsigned)((uint64_t)(key >> V6_BELOW) * 0x9e3779b97f4a7c15u >> 52);
+}
 
-	return place_at(t, (unsigned)(hash >> 60), (unsigned)(hash >> 52));
+static inline unsigned shard_v6(unsigned hash)
+{
+	return hash % V6_SHARDS;
+}
+
+static inline struct place place_v6(struct cidr_tree *t, unsigned hash)
+{
+	unsigned shard = shard_v6(hash);
+
+	return (struct place){ &t->tries[shard], &t->shards[shard].lock, &t->versions[hash], &t->roots[hash] };
+}
+
+static inline struct place place_upper(struct cidr_tree *t, unsigned shard)
+{
+	struct shard *s = &t->shards[shard];
+
+	return (struct place){ &t->uppers[shard], &s->lock, &s->version, &s->upper };
+}
+
+static inline uint64_t add_at(const struct place *p, u128 key, int64_t delta)
+{
+	uint64_t change;
+
+	seq_change(p->version);
+	change = trie_add(p->trie, p->root, key, delta);
+	seq_changed(p->version);
+	return change;
 }
 
 static void add_v4(struct cidr_tree *t, uint32_t key, int64_t delta)
 {
 	struct place p = place_v4(t, key);
-	uint64_t *slash_8 = &t->shards[p.shard].sum, *slash_12 = &t->sums[key >> V4_MIDDLE_BELOW], change;
+	uint64_t *slash_8 = &t->shards[key >> V4_SHARD_BELOW].sum, *slash_12 = &t->sums[key >> V4_SUM_BELOW];
+	uint64_t change;
 
 	seq_lock(p.lock);
-	change = trie_add(p.trie, p.root, key, delta);
+	change = add_at(&p, key, delta);
 	PUT(slash_8, *slash_8 + change);
 	PUT(slash_12, *slash_12 + change);
 	seq_unlock(p.lock);
@@ -137,12 +165,13 @@ static void add_v4(struct cidr_tree *t, uint32_t key, int64_t delta)
 
 static void add_v6(struct cidr_tree *t, u128 key, int64_t delta)
 {
-	struct place p = place_v6(t, key);
+	unsigned hash = hash_v6(key);
+	struct place p = place_v6(t, hash), upper = place_upper(t, shard_v6(hash));
 	uint64_t change;
 
 	seq_lock(p.lock);
-	change = trie_add(p.trie, p.root, key, delta);
-	trie_add(&t->uppers[p.shard], &t->shards[p.shard].upper, key >> V6_BELOW, (int64_t)change);
+	change = add_at(&p, key, delta);
+	add_at(&upper, key >> V6_BELOW, (int64_t)change);
 	seq_unlock(p.lock);
 }
 
@@ -166,29 +195,32 @@ void cidr_tree_leave(struct cidr_tree *t, const struct addr *addr)
 }
 
 /* trie_weigh, as it was at one moment. */
-static inline uint64_t weigh(const struct trie *trie, uint32_t *lock, const uint32_t *root, u128 key, unsigned rest)
+static inline uint64_t weigh_at(const struct place *p, u128 key, unsigned rest)
 {
 	uint64_t sum;
 
 	for (unsigned look = 0; look < LOOKS; look++) {
-		uint32_t begun = seq_begin(lock);
+		uint32_t begun = seq_begin(p->version);
 
-		sum = trie_weigh(trie, root, key, rest);
-		if (seq_is_still(lock, begun))
+		if (seq_is_changing(begun)) {
+			seq_relax(look);
+			continue;
+		}
+		sum = trie_weigh(p->trie, p->root, key, rest);
+		if (seq_is_still(p->version, begun))
 			return sum;
-		seq_relax(look);
 	}
-	seq_lock(lock);
-	sum = trie_weigh(trie, root, key, rest);
-	seq_unlock(lock);
+	seq_lock(p->lock);
+	sum = trie_weigh(p->trie, p->root, key, rest);
+	seq_unlock(p->lock);
 	return sum;
 }
 
-static uint64_t weigh_root(struct cidr_tree *t, uint32_t key, unsigned rest)
+static inline uint64_t weigh_root_v4(struct cidr_tree *t, uint32_t key, unsigned rest)
 {
 	struct place p = place_v4(t, key);
 
-	return weigh(p.trie, p.lock, p.root, key, rest);
+	return weigh_at(&p, key, rest);
 }
 
 static uint64_t weigh_v4(struct cidr_tree *t, uint32_t key, unsigned rest)
@@ -197,7 +229,7 @@ static uint64_t weigh_v4(struct cidr_tree *t, uint32_t key, unsigned rest)
 	uint64_t sum = 0;
 
 	if (rest <= V4_BELOW)
-		return weigh_root(t, key, rest);
+		return weigh_root_v4(t, key, rest);
 	if (rest >= V4_SHARD_BELOW) {
 		n = 1u << (rest - V4_SHARD_BELOW);
 		at = key >> V4_SHARD_BELOW & ~(n - 1);
@@ -205,9 +237,9 @@ static uint64_t weigh_v4(struct cidr_tree *t, uint32_t key, unsigned rest)
 			sum += LOOK(&t->shards[at].sum);
 		return sum;
 	}
-	if (rest >= V4_MIDDLE_BELOW) {
-		n = 1u << (rest - V4_MIDDLE_BELOW);
-		at = key >> V4_MIDDLE_BELOW & ~(n - 1);
+	if (rest >= V4_SUM_BELOW) {
+		n = 1u << (rest - V4_SUM_BELOW);
+		at = key >> V4_SUM_BELOW & ~(n - 1);
 		for (uint32_t end = at + n; at < end; at++)
 			sum += LOOK(&t->sums[at]);
 		return sum;
@@ -216,7 +248,7 @@ static uint64_t weigh_v4(struct cidr_tree *t, uint32_t key, unsigned rest)
 	at = key >> V4_BELOW & ~(n - 1);
 	for (uint32_t end = at + n; at < end; at++)
 		if (LOOK(&t->roots[at]) != 0)
-			sum += weigh_root(t, at << V4_BELOW, V4_BELOW);
+			sum += weigh_root_v4(t, at << V4_BELOW, V4_BELOW);
 	return sum;
 }
 
@@ -226,11 +258,13 @@ static uint64_t weigh_v6(struct cidr_tree *t, u128 key, unsigned rest)
 	struct place p;
 
 	if (rest <= V6_BELOW) {
-		p = place_v6(t, key);
-		return weigh(p.trie, p.lock, p.root, key, rest);
+		p = place_v6(t, hash_v6(key));
+		return weigh_at(&p, key, rest);
 	}
-	for (unsigned i = 0; i < V6_SHARDS; i++)
-		sum += weigh(&t->uppers[i], &t->shards[i].lock, &t->shards[i].upper, key >> V6_BELOW, rest - V6_BELOW);
+	for (unsigned shard = 0; shard < V6_SHARDS; shard++) {
+		p = place_upper(t, shard);
+		sum += weigh_at(&p, key >> V6_BELOW, rest - V6_BELOW);
+	}
 	return sum;
 }
 
@@ -254,16 +288,15 @@ uint64_t cidr_tree_distinct(struct cidr_tree *t, const struct cidr *block)
 	return weigh_block(t, block) >> 32;
 }
 
-static unsigned locked_next(const struct trie *trie, uint32_t *lock, const uint32_t *root, u128 first, u128 last,
-			    struct item out[BUCKET_MAX])
+static unsigned next_at(const struct place *p, u128 first, u128 last, struct item out[BUCKET_MAX])
 {
 	unsigned n;
 
-	if (LOOK(root) == 0)
+	if (LOOK(p->root) == 0)
 		return 0;
-	seq_lock(lock);
-	n = trie_next(trie, root, first, last, out);
-	seq_unlock(lock);
+	seq_lock(p->lock);
+	n = trie_next(p->trie, p->root, first, last, out);
+	seq_unlock(p->lock);
 	return n;
 }
 
@@ -277,12 +310,12 @@ struct walk {
 static bool walk_root(const struct walk *w, u128 first, u128 last)
 {
 	struct cidr_tree *t = w->tree;
-	struct place p = t->family == ADDR_V4 ? place_v4(t, (uint32_t)first) : place_v6(t, first);
+	struct place p = t->family == ADDR_V4 ? place_v4(t, (uint32_t)first) : place_v6(t, hash_v6(first));
 	struct item items[BUCKET_MAX];
 	unsigned n;
 
 	for (;;) {
-		n = locked_next(p.trie, p.lock, p.root, first, last, items);
+		n = next_at(&p, first, last, items);
 		for (unsigned i = 0; i < n; i++) {
 			struct addr a = addr_of(t->family, items[i].key);
 
@@ -301,10 +334,10 @@ static bool next_48(struct cidr_tree *t, u128 first, u128 last, u128 *out)
 	struct item items[BUCKET_MAX];
 	bool found = false;
 
-	for (unsigned i = 0; i < V6_SHARDS; i++) {
-		struct shard *s = &t->shards[i];
+	for (unsigned shard = 0; shard < V6_SHARDS; shard++) {
+		struct place p = place_upper(t, shard);
 
-		if (locked_next(&t->uppers[i], &s->lock, &s->upper, first, last, items) == 0)
+		if (next_at(&p, first, last, items) == 0)
 			continue;
 		last = items[0].key;
 		found = true;

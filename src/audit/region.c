@@ -223,7 +223,11 @@ void region_release(struct region *r, uint32_t unit)
 
 void region_trim(struct region *r)
 {
+	unsigned char *end;
+
 	seq_lock(&r->lock);
+	end = chunk_at(r, r->fresh);
+	madvise(end, HUGE - (uintptr_t)end % HUGE, MADV_DONTNEED); /* of a huge page, what no chunk has used yet */
 	while (r->warm != 0) {
 		uint32_t chunk = pop(r, &r->warm, &r->warm_count);
 

@@ -1,11 +1,11 @@
 /*
- * seq - a lock for writers whose readers take nothing and look again.
+ * seq - a lock for writers, and versions by which readers do without it.
  *
- * The word is odd while a writer is inside. A reader remembers it, reads whatever it needs, and
- * believes what it read only if the word is the same and even afterwards. So what it reads may
- * change under it: every such access, on both sides, goes through LOOK and PUT (relaxed atomics,
- * plain moves on the machines we know), and the reader trusts nothing that it has not checked
- * against bounds.
+ * A writer holds the lock of many things and, while it changes one of them, makes that one's
+ * version odd. A reader remembers the version, reads whatever it needs, and believes what it read
+ * only if the version was even and is the same afterwards. So what it reads may change under it:
+ * every such access, on both sides, goes through LOOK and PUT (relaxed atomics, plain moves on the
+ * machines we know), and the reader trusts nothing that it has not checked against bounds.
  */
 #ifndef AUDIT_SEQ_H
 #define AUDIT_SEQ_H
@@ -39,7 +39,7 @@ static inline void seq_fence(int order)
 /* A holder is inside for well under a microsecond, unless it lost its processor: then give it ours. */
 static inline void seq_relax(unsigned turn)
 {
-	if (turn % 128 == 127)
+	if (turn % 64 == 63)
 		sched_yield();
 #if defined(__x86_64__)
 	else
@@ -47,35 +47,45 @@ static inline void seq_relax(unsigned turn)
 #endif
 }
 
-static inline void seq_lock(uint32_t *word)
+static inline void seq_lock(uint32_t *lock)
 {
-	uint32_t now = LOOK(word) & ~1u;
-
-	for (unsigned turn = 0; !__atomic_compare_exchange_n(word, &now, now + 1, false, __ATOMIC_ACQUIRE,
-							     __ATOMIC_RELAXED);
-	     turn++) {
-		while (now & 1) {
+	for (unsigned turn = 0; __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) != 0;)
+		while (LOOK(lock) != 0)
 			seq_relax(turn++);
-			now = LOOK(word);
-		}
-	}
+}
+
+static inline void seq_unlock(uint32_t *lock)
+{
+	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
+
+/* The holder of the lock, around its changes. */
+static inline void seq_change(uint32_t *version)
+{
+	PUT(version, *version + 1);
 	seq_fence(__ATOMIC_RELEASE);
 }
 
-static inline void seq_unlock(uint32_t *word)
+static inline void seq_changed(uint32_t *version)
 {
-	__atomic_store_n(word, LOOK(word) + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(version, *version + 1, __ATOMIC_RELEASE);
 }
 
-static inline uint32_t seq_begin(const uint32_t *word)
+/* A reader, around what it reads. */
+static inline uint32_t seq_begin(const uint32_t *version)
 {
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(version, __ATOMIC_ACQUIRE);
 }
 
-static inline bool seq_is_still(const uint32_t *word, uint32_t begun)
+static inline bool seq_is_changing(uint32_t begun)
+{
+	return begun & 1;
+}
+
+static inline bool seq_is_still(const uint32_t *version, uint32_t begun)
 {
 	seq_fence(__ATOMIC_ACQUIRE);
-	return !(begun & 1) && LOOK(word) == begun;
+	return LOOK(version) == begun;
 }
 
 #endif

@@ -8,8 +8,8 @@
  * first bits in which its keys differ; a node of few keys collapses into a bucket. No step moves
  * more than 63 keys.
  *
- * The caller owns the roots (uint32_t, 0: empty), holds the writers' lock where told, and
- * validates what an unlocked trie_weigh answered (seq.h).
+ * The caller owns the roots (uint32_t, 0: empty), holds the writers' lock where told, tells
+ * readers that a root is changing, and validates what trie_weigh answered without the lock (seq.h).
  */
 #ifndef AUDIT_TRIE_H
 #define AUDIT_TRIE_H
