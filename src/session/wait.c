@@ -28,7 +28,7 @@ static int64_t patience_left(const struct session *s, uint64_t now)
 	} clocks[] = {
 		{ s->heard_ms, set->idle_ms },
 		{ s->waiting_ms, set->command_ms },
-		{ s->mail ? s->mail->began_ms : now, s->mail ? set->transaction_ms : 0 },
+		{ s->mail ? s->mail->began_ms : now, set->transaction_ms }, /* it may begin before we look again */
 	};
 	int64_t least = -1;
 

@@ -188,6 +188,20 @@ class Stalled(E2E):
         self.assert_quiet(d)
         d.wait_for_log("timeout after DATA")
 
+    def test_T14_transaction_timeout_is_not_late(self):
+        """Also where no other limit is near."""
+        d = self.daemon(esmtp="Transaction_Timeout = 1")
+        with d.client() as c:
+            c.hello()
+            c.envelope()
+            began = time.monotonic()
+            c.expect(421, "4.4.2")
+            c.expect_closed()
+            self.assertLess(time.monotonic() - began, 4)
+        with d.client() as c:
+            c.expect_nothing(1.5)
+            c.say("NOOP", 250)
+
     def test_T14_slow_command_octets(self):
         """Half a command that goes on and on is none within Command_Timeout."""
         d = self.daemon(esmtp="Command_Timeout = 1\nIdle_Time = 1")

@@ -256,6 +256,20 @@ class Leaving(Relay):
         sink.deeds = {}
         self.assert_quiet(d)
 
+    def test_kicked_while_it_waits(self):
+        """Even with answers under way that the client does not read."""
+        sink = self.hop({"MAIL": "silent"})
+        d = self.through(sink, esmtp="Max_Unproductive_Commands = 0")
+        with d.client(receive_buffer=4096) as c:
+            c.hello()
+            c.line("MAIL FROM:<a@example.net>")
+            wait_until(lambda: '"wait":"relay"' in d.ctl("who", "--json").out, "the session waits for its next hop")
+            self.assertEqual(d.ctl("kick", "127.0.0.1").code, 0)
+            c.expect(421, "4.7.0")
+            c.expect_closed()
+        wait_until(lambda: not sink.open, "the next hop is let go")
+        self.assert_quiet(d)
+
     def test_resets_while_relaying(self):
         sink = self.hop({"MAIL": "sleep 0.02; polite", "dot": "sleep 0.02; polite"})
         d = self.through(sink)
