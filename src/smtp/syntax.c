@@ -94,7 +94,7 @@ static size_t utf8_len(struct slice s)
 	return n + 1;
 }
 
-static bool is_text(struct slice s)
+bool syntax_is_text(struct slice s)
 {
 	while (s.len > 0) {
 		size_t len = utf8_len(s);
@@ -126,7 +126,7 @@ bool syntax_is_domain(struct slice text)
 {
 	struct slice label, rest = text;
 
-	if (text.len == 0 || text.len > SMTP_DOMAIN_MAX || !is_text(text))
+	if (text.len == 0 || text.len > SMTP_DOMAIN_MAX || !syntax_is_text(text))
 		return false;
 	while (take_before(&rest, '.', &label))
 		if (!is_label(label))
@@ -162,7 +162,7 @@ syntax_fault syntax_helo(struct slice args, struct slice *name_out)
 		return "501 5.5.4 Syntax: EHLO hostname";
 	/* Honest clients send odd names, and RFC 5321 4.1.4 forbids refusing mail for them: a policy
 	 * may. Only what could not be logged or written into a header is refused. */
-	if (args.len > SMTP_DOMAIN_MAX || !is_text(args))
+	if (args.len > SMTP_DOMAIN_MAX || !syntax_is_text(args))
 		return "501 5.5.2 Helo command rejected: Invalid name";
 	return NULL;
 }
@@ -182,7 +182,7 @@ static size_t dot_string_len(struct slice s)
 	return i;
 }
 
-/* Only where the quotes end: is_text() has looked at, or will look at, the octets. */
+/* Only where the quotes end: syntax_is_text() has looked at, or will look at, the octets. */
 static size_t quoted_string_len(struct slice s)
 {
 	for (size_t i = 1; i < s.len; i++) {
@@ -230,7 +230,7 @@ static bool take_path(struct slice *s, struct path *out)
 		return true;
 	}
 	out->local = take(s, local_part_len(*s));
-	if (out->local.len == 0 || !is_text(out->local))
+	if (out->local.len == 0 || !syntax_is_text(out->local))
 		return false;
 	if (eat(s, '@')) {
 		if (!take_before(s, '>', &out->domain))

@@ -61,5 +61,7 @@ syntax_fault syntax_helo(struct slice args, struct slice *name_out); /* domain o
 
 /* RFC 1035 labels and lengths, underscores too; U-labels are valid UTF-8 without controls. */
 bool syntax_is_domain(struct slice text);
+/* Valid UTF-8 without controls. */
+bool syntax_is_text(struct slice text);
 
 #endif
