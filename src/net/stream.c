@@ -85,10 +85,10 @@ static void fill(struct stream *s, size_t want)
 	}
 }
 
-/* Looks again where no answer is on its way that would meet a reset. */
-static bool may_have_more(struct stream *s)
+/* Midway in its input a stream is looked at again; whole input is answered, which meets a reset. */
+static bool may_have_more(const struct stream *s, bool midway)
 {
-	return s->readable || (s->unsure && s->out.len == 0);
+	return s->readable || (s->unsure && midway);
 }
 
 static bool is_over(const struct stream *s)
@@ -160,7 +160,7 @@ enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out
 			dropped += looked;
 			looked = 1;
 		}
-		if (!may_have_more(s))
+		if (!may_have_more(s, s->view.len > 0 || s->spoilt))
 			return is_over(s) ? STREAM_OVER : STREAM_NOTHING;
 		if (dropped > DROPPED_A_TURN) {
 			stream_again(s);
@@ -172,7 +172,7 @@ enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out
 
 enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out)
 {
-	if (s->view.len == 0 && may_have_more(s))
+	if (s->view.len == 0 && may_have_more(s, true))
 		fill(s, SCRATCH);
 	if (s->view.len == 0)
 		return is_over(s) ? STREAM_OVER : STREAM_NOTHING;
