@@ -194,6 +194,7 @@ static void conn_hear(void *owner, enum stream_news news)
 
 	switch (news) {
 	case STREAM_CONNECTED:
+	case STREAM_SECURED:
 		return;
 	case STREAM_INPUT:
 		if (!c->asking && !c->closing && stream_unsent(&c->stream) == 0)

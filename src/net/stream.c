@@ -7,6 +7,10 @@
  * Reading goes through one scratch buffer a thread. Who has unread bytes in it is its holder; when
  * another stream wants to read, the holder's bytes move to a buffer of its own. So a stream whose
  * input is eaten at once, which is nearly all of them, never owns an input buffer.
+ *
+ * With TLS on it, receive() and transmit() go through a tls_link; the rest is the same but for what
+ * cannot be told from outside: whether there is input among the records, and that reading may have
+ * to wait for the socket to be writable.
  */
 #include "net/stream.h"
 
@@ -21,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "net/tls_link.h"
 
 enum {
 	SCRATCH = 65536,
@@ -46,6 +51,63 @@ static void broke(struct stream *s, int error)
 	s->readable = false;
 }
 
+/* From the loop, soon. */
+static void nudge(struct stream *s, short what)
+{
+	event_active(&s->event, what, 0);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
+static void watch(struct stream *s, short also)
+{
+	event_assign(&s->event, loop_base(s->loop), s->fd,
+		     (short)(EV_READ | EV_CLOSED | EV_ET | EV_PERSIST | also), on_event, s);
+	event_add(&s->event, NULL);
+}
+
+/* An edge that was there already comes at once. */
+static void watch_output(struct stream *s)
+{
+	if (event_get_events(&s->event) & EV_WRITE)
+		return;
+	event_del(&s->event);
+	watch(s, EV_WRITE);
+}
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+static ssize_t receive(struct stream *s, char *to, size_t want)
+{
+	ssize_t n;
+
+	if (s->tls != NULL)
+		return tls_link_read(s->tls, to, want);
+	do
+		n = recv(s->fd, to, want, 0);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* A read that got less than it wanted emptied the socket; the next edge tells of more. */
+static bool was_all(const struct stream *s, size_t got, size_t want)
+{
+	return s->tls != NULL ? !tls_link_may_read(s->tls) : got < want;
+}
+
+/* After EAGAIN. Records may have come with nothing for us in them: then the others' turn comes. */
+static void tls_waits(struct stream *s)
+{
+	if (s->tls == NULL)
+		return;
+	if (tls_link_wants_write(s->tls)) {
+		watch_output(s);
+	} else if (tls_link_may_read(s->tls)) {
+		nudge(s, s->fin ? EV_READ | EV_CLOSED : EV_READ);
+		s->fin = false;
+	}
+}
+
 /* One read of up to want octets behind what is unread. */
 static void fill(struct stream *s, size_t want)
 {
@@ -63,19 +125,19 @@ static void fill(struct stream *s, size_t want)
 	}
 	if (want > SCRATCH - kept)
 		want = SCRATCH - kept;
-	do
-		n = recv(s->fd, scratch + kept, want, 0);
-	while (n < 0 && errno == EINTR);
+	n = receive(s, scratch + kept, want);
 	s->unsure = n > 0;
 	if (n <= 0) {
 		s->readable = false;
 		if (n == 0)
 			s->fin = true;
-		else if (errno != EAGAIN && errno != EWOULDBLOCK)
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			tls_waits(s);
+		else
 			broke(s, errno);
 		n = 0;
-	} else if ((size_t)n < want && !s->fin) {
-		s->readable = false; /* a short read emptied the socket; the next edge tells of more */
+	} else if (was_all(s, (size_t)n, want) && !s->fin) {
+		s->readable = false;
 	}
 	if (s->in.len > 0) {
 		CHECK(buf_add(&s->in, scratch, (size_t)n));
@@ -180,13 +242,52 @@ enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out)
 	return STREAM_GOT;
 }
 
+/* Whether records hold any input, only opening one can tell. */
+static bool has_secret_input(struct stream *s)
+{
+	ssize_t n = tls_link_peek(s->tls);
+
+	s->readable = true; /* it is ours now: the socket will not tell */
+	if (n >= 0)
+		return n > 0;
+	if (errno == EAGAIN) {
+		tls_waits(s);
+	} else {
+		broke(s, errno);
+		nudge(s, EV_READ);
+	}
+	return false;
+}
+
 bool stream_has_input(struct stream *s)
 {
 	int unread = 0;
 
 	if (s->view.len > 0)
 		return true;
-	return s->fd >= 0 && ioctl(s->fd, FIONREAD, &unread) == 0 && unread > 0;
+	if (s->fd < 0 || s->error != 0 || s->shaking)
+		return false;
+	if (s->tls != NULL)
+		return has_secret_input(s);
+	return ioctl(s->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+static void forget_unread(struct stream *s)
+{
+	if (holder == s)
+		holder = NULL;
+	s->view = (struct slice){ 0 };
+	buf_free(&s->in);
+}
+
+void stream_drop_input(struct stream *s, size_t max)
+{
+	char nowhere[8192];
+	ssize_t n = 1;
+
+	forget_unread(s);
+	for (size_t dropped = 0; s->fd >= 0 && n > 0 && dropped < max; dropped += (size_t)n)
+		n = recv(s->fd, nowhere, sizeof nowhere, MSG_DONTWAIT);
 }
 
 /*
@@ -198,8 +299,10 @@ static void heard_while_paused(struct stream *s)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLRDHUP };
 
+	bool unread;
+
 	s->unsure = false;
-	if (poll(&p, 1, 0) == 0)
+	if (poll(&p, 1, 0) == 0 && s->tls == NULL)
 		return;
 	s->readable = true;
 	if (p.revents & (POLLERR | POLLHUP)) {
@@ -207,17 +310,12 @@ static void heard_while_paused(struct stream *s)
 		s->hear(s->owner, STREAM_BROKEN);
 		return;
 	}
-	if ((p.revents & POLLRDHUP) && !s->fin) {
-		s->fin = true;
-		if (!stream_has_input(s))
-			s->hear(s->owner, STREAM_ENDED);
-	}
-}
-
-/* From the loop, soon. */
-static void nudge(struct stream *s, short what)
-{
-	event_active(&s->event, what, 0);
+	if (s->fin || (!(p.revents & POLLRDHUP) && s->tls == NULL))
+		return;
+	unread = stream_has_input(s);
+	s->fin = (p.revents & POLLRDHUP) || (s->tls != NULL && tls_link_is_over(s->tls));
+	if (s->fin && !unread)
+		s->hear(s->owner, STREAM_ENDED);
 }
 
 /* What has come already is of the same edge: it is told next. */
@@ -236,20 +334,72 @@ static void connect_over(struct stream *s, short what)
 	s->hear(s->owner, error != 0 ? STREAM_BROKEN : STREAM_CONNECTED);
 }
 
+static ssize_t transmit(struct stream *s, const char *from, size_t len)
+{
+	ssize_t n;
+
+	if (s->tls != NULL)
+		return tls_link_write(s->tls, from, len);
+	do
+		n = send(s->fd, from, len, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
 static void send_some(struct stream *s)
 {
-	while (s->out.len > 0) {
-		ssize_t n = send(s->fd, s->out.at, s->out.len, MSG_NOSIGNAL);
+	size_t sent = 0;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
+	while (sent < s->out.len) {
+		ssize_t n = transmit(s, s->out.at + sent, s->out.len - sent);
+
+		if (n <= 0) {
 			if (errno != EAGAIN && errno != EWOULDBLOCK)
 				broke(s, errno);
-			return;
+			break;
 		}
-		buf_eat(&s->out, (size_t)n);
+		sent += (size_t)n;
 	}
+	buf_eat(&s->out, sent);
+}
+
+/* --- TLS ----------------------------------------------------------------------------------- */
+
+void stream_secure(struct stream *s, struct tls_context *ctx, const char *peer_name)
+{
+	CHECK(s->tls == NULL && s->out.len == 0 && !s->connecting);
+	if (s->fd < 0)
+		return;
+	forget_unread(s);
+	s->readable = s->unsure = s->fin = s->skipping = s->spoilt = false;
+	s->tls = tls_link_new(ctx, s->fd, peer_name);
+	s->shaking = true;
+	nudge(s, EV_READ); /* the first word may be ours, or the peer's be here */
+}
+
+const struct tls_info *stream_tls(const struct stream *s)
+{
+	return s->tls != NULL && !s->shaking ? tls_link_info(s->tls) : NULL;
+}
+
+static void shake(struct stream *s, short what)
+{
+	ssize_t done = tls_link_shake(s->tls);
+
+	s->fin |= (what & EV_CLOSED) != 0;
+	if (done < 0 && errno == EAGAIN) {
+		tls_waits(s);
+		return;
+	}
+	s->shaking = false;
+	if (done < 0) {
+		broke(s, errno);
+		s->hear(s->owner, STREAM_BROKEN);
+		return;
+	}
+	nudge(s, s->fin ? EV_READ | EV_CLOSED : EV_READ); /* more may have come with its last word */
+	s->fin = false;
+	s->hear(s->owner, STREAM_SECURED);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -266,6 +416,12 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		s->hear(s->owner, STREAM_BROKEN);
 		return;
 	}
+	if (s->shaking) {
+		shake(s, what);
+		return;
+	}
+	if (s->tls != NULL && (what & (EV_READ | EV_WRITE)))
+		what |= EV_READ | EV_WRITE; /* either may have waited for the other */
 	if ((what & EV_WRITE) && s->out.len > 0) {
 		send_some(s);
 		if (s->error != 0) {
@@ -289,13 +445,6 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		s->readable = true;
 		s->hear(s->owner, STREAM_INPUT);
 	}
-}
-
-static void watch(struct stream *s, short also)
-{
-	event_assign(&s->event, loop_base(s->loop), s->fd,
-		     (short)(EV_READ | EV_CLOSED | EV_ET | EV_PERSIST | also), on_event, s);
-	event_add(&s->event, NULL);
 }
 
 static void init(struct stream *s, struct loop *loop, int fd, stream_hear *hear, void *owner)
@@ -344,12 +493,13 @@ void stream_close(struct stream *s)
 	if (s->fd < 0)
 		return;
 	event_del(&s->event);
+	if (s->tls != NULL && !s->shaking && s->error == 0 && s->out.len == 0)
+		tls_link_bye(s->tls);
+	tls_link_free(s->tls);
+	s->tls = NULL;
 	close(s->fd);
 	s->fd = -1;
-	if (holder == s)
-		holder = NULL;
-	s->view = (struct slice){ 0 };
-	buf_free(&s->in);
+	forget_unread(s);
 	buf_free(&s->out);
 }
 
@@ -369,6 +519,8 @@ bool stream_is_open(const struct stream *s)
 
 const char *stream_error(const struct stream *s)
 {
+	if (s->error == EPROTO && s->tls != NULL)
+		return tls_link_error(s->tls);
 	return s->error != 0 ? strerror(s->error) : "closed by the peer";
 }
 
@@ -380,7 +532,7 @@ void stream_again(struct stream *s)
 void stream_pause(struct stream *s)
 {
 	s->paused = true;
-	if (s->unsure)
+	if (s->unsure || s->tls != NULL) /* which has read ahead */
 		nudge(s, EV_READ);
 }
 
@@ -407,7 +559,7 @@ struct buf *stream_out(struct stream *s)
 /* What can't leave now waits for the socket's edge, which has to be watched for first. */
 void stream_flush(struct stream *s)
 {
-	if (s->fd < 0 || s->connecting || s->out.len == 0)
+	if (s->fd < 0 || s->connecting || s->shaking || s->out.len == 0)
 		return;
 	if (s->error == 0)
 		send_some(s);
@@ -418,10 +570,7 @@ void stream_flush(struct stream *s)
 	if (s->out.len == 0)
 		return;
 	s->drained_wanted = true;
-	if (!(event_get_events(&s->event) & EV_WRITE)) {
-		event_del(&s->event);
-		watch(s, EV_WRITE);
-	}
+	watch_output(s);
 }
 
 size_t stream_unsent(const struct stream *s)

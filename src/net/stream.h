@@ -24,6 +24,7 @@
 #include "base/buf.h"
 #include "net/endpoint.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 enum stream_news {
 	STREAM_CONNECTED, /* stream_connect worked */
@@ -31,6 +32,7 @@ enum stream_news {
 	STREAM_DRAINED,	  /* all output has left, after some could not at once */
 	STREAM_ENDED,	  /* the peer sent FIN, and nothing unread is left */
 	STREAM_BROKEN,	  /* reset, or it could not connect: stream_error() tells */
+	STREAM_SECURED,	  /* the handshake that stream_secure began is done */
 };
 
 typedef void stream_hear(void *owner, enum stream_news news);
@@ -43,9 +45,11 @@ struct stream {
 	struct slice view;	/* unread, in the thread's buffer or in `in` */
 	struct buf in;		/* unread, kept between turns */
 	struct buf out;		/* not yet sent */
+	struct tls_link *tls;	/* NULL: in the clear */
 	int fd;			/* -1: closed */
 	int error;		/* errno of what broke it */
 	bool connecting : 1;
+	bool shaking : 1;	/* in the TLS handshake */
 	bool readable : 1;	/* the socket may have more */
 	bool unsure : 1;	/* it has no more, but a reset may be behind what was read */
 	bool paused : 1;
@@ -67,6 +71,15 @@ bool stream_is_open(const struct stream *s);
 /* What broke it, in words. */
 const char *stream_error(const struct stream *s);
 
+/*
+ * From here on there is TLS on it. What was unread is forgotten: it came in the clear. All output
+ * must have left. SECURED or BROKEN comes later, paused or not, and nothing before; how long to wait
+ * for it is the owner's affair. Takes its own reference to ctx, which says whether we are the server
+ * or the client; peer_name is whom a client wants to talk to, or NULL.
+ */
+void stream_secure(struct stream *s, struct tls_context *ctx, const char *peer_name);
+const struct tls_info *stream_tls(const struct stream *s); /* NULL: in the clear; dies with the stream */
+
 enum stream_got {
 	STREAM_NOTHING,	     /* no whole line (or no byte) now; INPUT comes when there is more */
 	STREAM_GOT,
@@ -82,6 +95,9 @@ enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out);
 void stream_eat(struct stream *s, size_t len);
 /* Something unread is there: in the buffer or in the socket. */
 bool stream_has_input(struct stream *s);
+/* What is unread is thrown away, up to max octets of the socket's: nobody will want more of a stream
+ * with TLS after that. */
+void stream_drop_input(struct stream *s, size_t max);
 /* INPUT comes again in a later turn although nothing new arrived: for who stops early to be fair. */
 void stream_again(struct stream *s);
 

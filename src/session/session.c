@@ -107,6 +107,7 @@ static void hear(void *owner, enum stream_news news)
 	case STREAM_BROKEN:
 		session_end(s, END_HANGUP);
 		return;
+	case STREAM_SECURED:
 	case STREAM_CONNECTED:
 		return; /* only what dials hears this */
 	}
