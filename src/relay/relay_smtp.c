@@ -444,6 +444,8 @@ static void on_stream(void *owner, enum stream_news news)
 	case STREAM_CONNECTED:
 		await(s, AWAIT_GREETING);
 		break;
+	case STREAM_SECURED:
+		break;
 	case STREAM_INPUT:
 		on_input(s);
 		break;
