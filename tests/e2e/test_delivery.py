@@ -4,6 +4,7 @@ before we say so (T4)."""
 import email.message
 import email.utils
 import os
+import random
 import re
 import shutil
 import smtplib
@@ -12,6 +13,7 @@ import subprocess
 import unittest
 
 from daemon import E2E, PATIENCE, wait_until
+from sink import Sink
 
 TOP = re.compile(
     rb"Return-Path: <(?P<sender>[^\n]*)>\n"
@@ -244,6 +246,62 @@ class Big(E2E):
             except FileNotFoundError:
                 pass
         return [path for path in found if path.startswith(self.d.dir) and "deleted" in path]
+
+
+class ManyAtOnce(E2E):
+    """Clients that pipeline whole transactions, in pieces of any size, on one worker: they share its
+    read buffer, and none may see an octet of another's."""
+
+    CLIENTS, MESSAGES = 8, 25
+
+    def body(self, client, message):
+        mark = b"client %d message %d " % (client, message)
+        return b"".join(mark + b"x" * (i * 37 % 200) + b"\r\n" for i in range(message * 3)) + b"..dot " + mark + b"\r\n"
+
+    def session(self, client):
+        return b"EHLO probe.example\r\n" + b"".join(
+            b"MAIL FROM:<%d.%d@example.net>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n" % (client, m)
+            + self.body(client, m) + b".\r\n" for m in range(self.MESSAGES)) + b"QUIT\r\n"
+
+    def talk(self, d):
+        chance = random.Random(5)
+        clients = [d.client() for _ in range(self.CLIENTS)]
+        unsent = [self.session(i) for i in range(self.CLIENTS)]
+        while any(unsent):
+            i = chance.choice([i for i in range(self.CLIENTS) if unsent[i]])
+            size = chance.choice((1, 2, 50, 4096, 9000, 70000))
+            clients[i].send(unsent[i][:size])
+            unsent[i] = unsent[i][size:]
+        for c in clients:
+            for code in [250] + [250, 250, 354, 250] * self.MESSAGES + [221]:
+                c.expect(code)
+            c.expect_closed()
+            c.close()
+        self.assert_quiet(d)
+        return {(i, m): self.body(i, m).replace(b"\r\n..", b"\r\n.") if m else self.body(i, m)[1:]
+                for i in range(self.CLIENTS) for m in range(self.MESSAGES)}
+
+    def check(self, want, found):
+        """found: (sender, content with CRLFs)"""
+        self.assertEqual(len(found), len(want))
+        for sender, content in found:
+            i, m = sender.split("@")[0].split(".")
+            self.assertEqual(content.split(b"\r\n", 3)[3] if b"\tfor" in content else content, want[int(i), int(m)])
+
+    def test_into_the_maildir(self):
+        d = self.daemon(workers=1, esmtp="Max_Unproductive_Commands = 0", top="Message_Memory = 4096")
+        want = self.talk(d)
+        found = []
+        for mail in d.mails():
+            top = TOP.match(mail)
+            found.append((top["sender"].decode(), mail[top.end():].replace(b"\n", b"\r\n")))
+        self.check(want, found)
+
+    def test_through_a_next_hop(self):
+        with Sink() as sink:
+            d = self.daemon(workers=1, gateway="127.0.0.1:%d" % sink.port, top="Message_Memory = 4096")
+            want = self.talk(d)
+            self.check(want, [(t.sender, t.content) for t in sink.wait(len(want))])
 
 
 class Durable(E2E):

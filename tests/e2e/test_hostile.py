@@ -2,6 +2,7 @@
 
 import random
 import signal
+import socket
 import time
 import unittest
 
@@ -311,6 +312,15 @@ class Noise(E2E):
             except OSError:
                 pass
             self.assertLess(time.monotonic() - began, 10)
+        self.assert_quiet(d)
+
+    def test_urgent_octets(self):
+        """TCP's out of band data is not for us, and harms nothing."""
+        d = self.daemon()
+        with d.client() as c:
+            for _ in range(100):
+                c.sock.send(b"!", socket.MSG_OOB)
+                c.say("NOOP", 250)
         self.assert_quiet(d)
 
     def test_long_lines_are_counted_as_errors(self):

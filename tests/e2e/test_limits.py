@@ -4,6 +4,7 @@ import time
 import unittest
 
 from daemon import E2E, wait_until
+from sink import Sink
 
 FULL = "4.4.5"
 
@@ -119,8 +120,8 @@ class Caps(E2E):
 
 
 class Descriptors(E2E):
-    def test_running_out_costs_no_cpu_and_passes(self):
-        d = self.daemon(descriptors=64, workers=1)
+    def fill(self, d):
+        """Clients until nobody is let in any more; the last of them waits in the kernel."""
         clients = []
         try:
             while True:
@@ -128,7 +129,11 @@ class Descriptors(E2E):
                 clients[-1].sock.settimeout(0.3)
                 clients[-1].sock.recv(100)
         except TimeoutError:
-            pass  # the last one waits in the kernel
+            return clients
+
+    def test_running_out_costs_no_cpu_and_passes(self):
+        d = self.daemon(descriptors=64, workers=1)
+        clients = self.fill(d)
         self.assertGreater(len(clients), 20)
         clients += [d.client(greet=False) for _ in range(10)]
         d.wait_for_log("accepting on .* pauses: Too many open files")
@@ -149,6 +154,21 @@ class Descriptors(E2E):
             c.close()
         self.assert_quiet(d)
 
+    def test_without_descriptors_a_next_hop_is_451(self):
+        with Sink() as sink:
+            d = self.daemon(descriptors=64, workers=1, gateway="127.0.0.1:%d" % sink.port)
+            one = d.client()
+            one.hello()
+            fillers = self.fill(d)
+            one.say("MAIL FROM:<a@example.net>", 451)
+            for c in fillers:
+                c.close()
+            d.wait_for_count(1)
+            one.envelope()
+            one.message()
+            one.close()
+            self.assert_quiet(d)
+
     def test_without_descriptors_a_message_is_451_or_452(self):
         """The file for a message cannot be made: the client is told to come back."""
         d = self.daemon(descriptors=64, workers=1)
@@ -157,14 +177,7 @@ class Descriptors(E2E):
             c.hello()
             c.envelope()
             c.say("DATA", 354)
-        fillers = []
-        try:
-            while True:
-                fillers.append(d.client(greet=False))
-                fillers[-1].sock.settimeout(0.3)
-                fillers[-1].sock.recv(100)
-        except TimeoutError:
-            pass
+        fillers = self.fill(d)
         for c in clients:
             c.send(b"x\r\n.\r\n")
         codes = {c.expect().code for c in clients}

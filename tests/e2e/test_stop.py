@@ -75,6 +75,29 @@ class Stopping(E2E):
             c.expect_closed()
         self.ended(d)
 
+    def test_T7_a_banner_that_is_due(self):
+        d = self.daemon(esmtp="Banner_Delay = 1")
+        with d.client(greet=False) as c:
+            d.wait_for_count(1)
+            d.signal(signal.SIGTERM)
+            c.expect(220)
+            c.expect(421, "4.3.2")
+            c.expect_closed()
+        self.ended(d)
+
+    def test_T7_a_signal_after_the_console_drained(self):
+        """`drain` has no deadline, SIGTERM brings one."""
+        d = self.daemon(top="Drain_Timeout = 1")
+        with d.client() as c:
+            c.hello()
+            c.envelope()
+            self.assertEqual(d.ctl("drain").code, 0)
+            c.expect_nothing(1.5)
+            d.signal(signal.SIGTERM)
+            c.expect(421, "4.3.2")
+            c.expect_closed()
+        self.ended(d)
+
     def test_T7_no_new_connections(self):
         d = self.daemon()
         with d.client() as c:
