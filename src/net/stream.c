@@ -38,7 +38,7 @@ static _Thread_local struct stream *holder;
 
 static void scratch_take(struct stream *s)
 {
-	if (holder != NULL && holder != s && holder->view.len > 0) {
+	if (holder != NULL && holder != s && holder->view.len > 0 && holder->in.len == 0) {
 		CHECK(buf_add_slice(&holder->in, holder->view));
 		holder->view = buf_slice(&holder->in);
 	}

@@ -232,6 +232,27 @@ static void two_streams_share_the_scratch(void **state)
 	pair_close(&b);
 }
 
+/* Of two clients that type at the same time neither hears anything twice. */
+static void two_streams_come_in_pieces(void **state)
+{
+	static const char *const pieces[] = { "NO", "OP", " x", "y", "\r\n" };
+	struct pair a, b;
+
+	(void)state;
+	pair_open(&a);
+	pair_open(&b);
+	for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+		put(&a, pieces[i]);
+		turn(&a);
+		put(&b, pieces[i]);
+		turn(&b);
+	}
+	assert_string_equal(a.lines, "[NOOP xy]");
+	assert_string_equal(b.lines, "[NOOP xy]");
+	pair_close(&a);
+	pair_close(&b);
+}
+
 /* --- ends ---------------------------------------------------------------------------------- */
 
 static void fin_is_over(void **state)
@@ -473,6 +494,7 @@ int main(void)
 		cmocka_unit_test(lines_end_with_crlf_only),
 		cmocka_unit_test(lines_do_not_depend_on_pieces),
 		cmocka_unit_test(two_streams_share_the_scratch),
+		cmocka_unit_test(two_streams_come_in_pieces),
 		cmocka_unit_test(fin_is_over),
 		cmocka_unit_test(T10_paused_fin_without_input_ends),
 		cmocka_unit_test(T10_paused_fin_with_unread_input_is_served),
