@@ -8,12 +8,13 @@
 
 #include "base/log.h"
 #include "net/stream.h"
+#include "relay/pool.h"
 #include "relay/relay.h"
 
 static struct loop *loop;
 static struct jobs *jobs;
 static struct hop hop = { .kind = HOP_ADDR };
-static const struct route route = { .hops = &hop, .count = 1 };
+static const struct route route = { .hops = &hop, .count = 1, .manner = { .idle_ms = 1000, .xclient = true } };
 static int listener;
 static struct stream peer;
 static struct slice script;
@@ -79,7 +80,8 @@ static bool accepted(enum relay_step step, const struct reply *reply)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct relay_world world = { loop, NULL, jobs, "edge.example" };
+	struct relay_client client = { .helo = SLICE("client.example"), .extended = true };
+	struct relay_world world = { loop, NULL, jobs, "edge.example", NULL };
 	const struct mail_command mail = { .from.address = SLICE("a@b") };
 	const struct path to = { .address = SLICE("c@d") };
 	struct reply reply = { 0 };
@@ -94,13 +96,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	m = message_new(loop, jobs, "/tmp", 1000, NULL, NULL);
 	message_add(m, SLICE("Subject: x\r\n\r\n.\r\n"));
 	message_finish(m);
-	r = relay_new(&world, &route, 1, &reply, said, NULL);
-	for (int i = 0; i < 2; i++) {
-		if (accepted(relay_mail(r, &mail), &reply) && accepted(relay_rcpt(r, &to), &reply))
+	world.pool = pool_new(loop);
+	for (uint16_t i = 0; i < 3; i++) { /* the second goes on where the first was; so may the third */
+		client.peer_port = i;
+		r = relay_new(&world, &route, &client, i, &reply, said, NULL);
+		if (accepted(relay_mail(r, &mail), &reply) && accepted(relay_rcpt(r, &to), &reply) && i != 1)
 			accepted(relay_message(r, m), &reply);
-		accepted(relay_reset(r), &reply);
+		relay_free(r);
 	}
-	relay_free(r);
+	pool_free(world.pool);
 	message_unref(m);
 	stream_close(&peer);
 	event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);

@@ -75,6 +75,29 @@ const struct option_row option_rows[OPTION_COUNT] = {
 	[OPT_PROHIBITED_HOSTS] = { "Prohibited_Hosts", OPTION_BLOCKS, G | E | L,
 		.example = "( \"192.0.2.0/24\" )", .absent = "every address may be dialled",
 		.about = "Addresses that are never dialled as a next hop." },
+	[OPT_MAX_GATEWAY_CONNECTIONS] = { "Max_Gateway_Connections", OPTION_INTEGER,
+		G | E | L | DOMAIN, .standard = "100", .most = 65535, .unit = "connections",
+		.about = "Most connections to one address of a next hop at a time, shared out "
+			 "among the workers, each of which may have one. 0 is no limit." },
+	[OPT_GATEWAY_REUSE_LIMIT] = { "Gateway_Reuse_Limit", OPTION_INTEGER, G | E | L | DOMAIN,
+		.standard = "100", .most = UINT32_MAX, .unit = "transactions",
+		.about = "After so many transactions a connection to a next hop is closed. 0 is "
+			 "never." },
+	[OPT_GATEWAY_IDLE_TIME] = { "Gateway_Idle_Time", OPTION_SECONDS, G | E | L | DOMAIN,
+		.standard = "5",
+		.about = "A connection to a next hop is kept so long for the next transaction. 0 "
+			 "is not at all." },
+	[OPT_GATEWAY_RETRY_TIME] = { "Gateway_Retry_Time", OPTION_SECONDS, G | E | L | DOMAIN,
+		.standard = "60",
+		.about = "A next hop that is not there is left alone for a second, then twice as "
+			 "long each time, and so long at most. 0 is not at all." },
+	[OPT_GATEWAY_XCLIENT] = { "Gateway_XCLIENT", OPTION_BOOL, G | E | L | DOMAIN,
+		.standard = "true",
+		.about = "A next hop that offers XCLIENT is told who the client is." },
+	[OPT_GATEWAY_PROXY_PROTOCOL] = { "Gateway_Proxy_Protocol", OPTION_BOOL,
+		G | E | L | DOMAIN, .standard = "false",
+		.about = "The next hop is told who the client is by a PROXY header, version 2, "
+			 "instead of XCLIENT." },
 	[OPT_RELAY_DOMAINS] = { "Relay_Domains", OPTION_DOMAINS, G | E | L | P,
 		.example = "( \"example.org\" \"*.example.org\" )", .shipped = true,
 		.absent = "none",

@@ -19,32 +19,61 @@ static struct chain chain_of(const struct opening *o)
 
 /* --- next hops --- */
 
-static void route_build(struct route_table *table, const struct conf_scope *scope,
-			const char *pattern, const struct cidr_list *prohibited)
+/* What is open at a time is shared out among the workers. */
+static uint32_t share(const struct build *b, uint64_t limit)
 {
-	const struct chain chain = { .at = { scope }, .count = 1 };
-	const struct option_value *hops = chain_value(&chain, OPT_GATEWAY);
-
-	if (hops == NULL)
-		hops = chain_value(&chain, OPT_ROUTES);
-	if (hops != NULL) /* where an inner scope was before us, it wins */
-		(void)route_add(table, pattern, hops_copy(hops->hops, hops->count), hops->count,
-				prohibited->blocks, prohibited->count);
+	return limit == 0 || limit >= b->workers ? (uint32_t)(limit / b->workers) : 1;
 }
 
+static struct hop_manner manner_build(const struct build *b, const struct chain *c)
+{
+	return (struct hop_manner){
+		.connections_max = share(b, chain_number(c, OPT_MAX_GATEWAY_CONNECTIONS)),
+		.uses_max = (uint32_t)chain_number(c, OPT_GATEWAY_REUSE_LIMIT),
+		.idle_ms = (uint32_t)chain_number(c, OPT_GATEWAY_IDLE_TIME),
+		.retry_ms = (uint32_t)chain_number(c, OPT_GATEWAY_RETRY_TIME),
+		.xclient = chain_truth(c, OPT_GATEWAY_XCLIENT),
+		.proxy = chain_truth(c, OPT_GATEWAY_PROXY_PROTOCOL),
+	};
+}
+
+/* Where an inner scope names hops too, it was before us and wins. */
+static void route_build(const struct opening *o, struct route_table *table,
+			const struct conf_scope *scope, const struct chain *around)
+{
+	const struct conf_option *gateway = option_find(scope, OPT_GATEWAY);
+	const struct conf_option *from = gateway ? gateway : option_find(scope, OPT_ROUTES);
+	const struct option_value *prohibited = chain_value(around, OPT_PROHIBITED_HOSTS);
+	struct route route = { .manner = manner_build(o->b, around) };
+
+	if (from == NULL)
+		return;
+	route.hops = hops_copy(from->value_read->hops, from->value_read->count);
+	route.count = from->value_read->count;
+	if (prohibited != NULL) {
+		route.prohibited = prohibited->blocks.blocks;
+		route.prohibited_count = prohibited->blocks.count;
+	}
+	(void)route_add(table, scope->row == &scope_rows[SCOPE_DOMAIN] ? scope->key : NULL, &route);
+}
+
+/* How a Domain's hops are treated may be said in it, or around the Listen as for all others. */
 static struct route_table *routes_build(const struct opening *o)
 {
 	const struct chain chain = chain_of(o);
-	const struct option_value *prohibited = chain_value(&chain, OPT_PROHIBITED_HOSTS);
-	const struct cidr_list none = { 0 }, *list = prohibited ? &prohibited->blocks : &none;
 	struct route_table *table = route_table_new();
-	const struct conf_scope *domain;
 
 	for (unsigned i = 0; i < chain.count; i++) {
-		route_build(table, chain.at[i], NULL, list);
-		domain = NULL;
-		while ((domain = scope_next(chain.at[i], SCOPE_DOMAIN, domain)) != NULL)
-			route_build(table, domain, domain->key, list);
+		const struct conf_scope *domain = NULL;
+
+		route_build(o, table, chain.at[i], &chain);
+		while ((domain = scope_next(chain.at[i], SCOPE_DOMAIN, domain)) != NULL) {
+			struct chain around = { .at = { domain }, .count = 1 };
+
+			for (unsigned k = 0; k < chain.count; k++)
+				chain_add(&around, chain.at[k]);
+			route_build(o, table, domain, &around);
+		}
 	}
 	return table;
 }

@@ -18,10 +18,10 @@ struct feed_piece {
 	char bytes[PART];
 };
 
-void feed_init(struct feed *f, struct loop *loop, struct jobs *jobs, struct stream *stream,
-	       void (*wake)(void *owner), void *owner)
+void feed_init(struct feed *f, struct loop *loop, struct jobs *jobs, void (*wake)(void *owner),
+	       void *owner)
 {
-	*f = (struct feed){ .loop = loop, .jobs = jobs, .stream = stream, .wake = wake, .owner = owner };
+	*f = (struct feed){ .loop = loop, .jobs = jobs, .wake = wake, .owner = owner };
 }
 
 void feed_start(struct feed *f, struct message *m)
@@ -98,12 +98,12 @@ static enum feed_step next_part(struct feed *f, struct slice *out)
 	return FEED_ENDED;
 }
 
-enum feed_step feed_go(struct feed *f)
+enum feed_step feed_go(struct feed *f, struct stream *onto)
 {
-	struct buf *queue = stream_out(f->stream);
+	struct buf *queue = stream_out(onto);
 	struct slice part;
 
-	while (stream_unsent(f->stream) == 0) {
+	while (stream_unsent(onto) == 0) {
 		enum feed_step step = next_part(f, &part);
 
 		if (step != FEED_ENDED)
@@ -112,11 +112,11 @@ enum feed_step feed_go(struct feed *f)
 		f->sent += part.len;
 		if (f->sent == message_size(f->message)) {
 			CHECK(data_end(&f->writer, queue));
-			stream_flush(f->stream);
+			stream_flush(onto);
 			feed_stop(f);
 			return FEED_ENDED;
 		}
-		stream_flush(f->stream);
+		stream_flush(onto);
 	}
 	return FEED_WAIT;
 }

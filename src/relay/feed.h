@@ -24,7 +24,6 @@ struct feed_piece;
 struct feed {
 	struct loop *loop;
 	struct jobs *jobs;
-	struct stream *stream;
 	void (*wake)(void *owner);
 	void *owner;
 	struct message *message; /* NULL: idle */
@@ -33,10 +32,10 @@ struct feed {
 	struct feed_piece *piece;
 };
 
-void feed_init(struct feed *f, struct loop *loop, struct jobs *jobs, struct stream *stream,
-	       void (*wake)(void *owner), void *owner);
+void feed_init(struct feed *f, struct loop *loop, struct jobs *jobs, void (*wake)(void *owner),
+	       void *owner);
 void feed_start(struct feed *f, struct message *m); /* takes a reference; sends nothing yet */
-enum feed_step feed_go(struct feed *f);
+enum feed_step feed_go(struct feed *f, struct stream *onto);
 void feed_stop(struct feed *f); /* at any time: lets the message go; idle is fine */
 
 #endif

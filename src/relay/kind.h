@@ -11,7 +11,6 @@ struct relay_kind {
 	enum relay_step (*mail)(struct relay *r, const struct mail_command *mail);
 	enum relay_step (*rcpt)(struct relay *r, const struct path *to);
 	enum relay_step (*message)(struct relay *r, struct message *m);
-	enum relay_step (*reset)(struct relay *r);
 	void (*free)(struct relay *r); /* when no event of this turn can still hold it, or later */
 };
 
@@ -20,6 +19,7 @@ struct relay {
 	const struct relay_kind *kind;
 	const struct relay_world *world;
 	const struct route *route;
+	const struct relay_client *client;
 	uint64_t session;
 	struct reply *reply;
 	relay_said *said;
@@ -27,8 +27,8 @@ struct relay {
 	char *peer;
 };
 
-/* relay_new fills in what they begin with, but for kind. */
-struct relay *relay_smtp_new(const struct relay_world *world);
-struct relay *relay_maildir_new(void);
+/* begun: all but kind. */
+struct relay *relay_smtp_new(const struct relay *begun);
+struct relay *relay_maildir_new(const struct relay *begun);
 
 #endif

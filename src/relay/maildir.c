@@ -319,12 +319,6 @@ static enum relay_step maildir_message(struct relay *r, struct message *message)
 	return RELAY_WAIT;
 }
 
-static enum relay_step maildir_reset(struct relay *r)
-{
-	buf_clear(&((struct maildir *)r)->head);
-	return ok(r, "2.0.0 Ok");
-}
-
 static void maildir_free(struct relay *r)
 {
 	struct maildir *m = (struct maildir *)r;
@@ -336,13 +330,13 @@ static void maildir_free(struct relay *r)
 	free(m);
 }
 
-static const struct relay_kind kind = { maildir_mail, maildir_rcpt, maildir_message, maildir_reset,
-					maildir_free };
+static const struct relay_kind kind = { maildir_mail, maildir_rcpt, maildir_message, maildir_free };
 
-struct relay *relay_maildir_new(void)
+struct relay *relay_maildir_new(const struct relay *begun)
 {
 	struct maildir *m = mem_new(sizeof *m);
 
+	m->base = *begun;
 	m->base.kind = &kind;
 	buf_init(&m->head, HEAD_MAX);
 	return &m->base;

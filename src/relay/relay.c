@@ -35,19 +35,14 @@ static char *first_peer(const struct hop *hop)
 }
 
 struct relay *relay_new(const struct relay_world *world, const struct route *route,
-			uint64_t session, struct reply *reply, relay_said *said, void *owner)
+			const struct relay_client *client, uint64_t session, struct reply *reply, relay_said *said, void *owner)
 {
-	bool is_maildir = route->hops[0].kind == HOP_MAILDIR;
-	struct relay *r = is_maildir ? relay_maildir_new() : relay_smtp_new(world);
+	const struct relay begun = { .world = world, .route = route, .client = client,
+				     .session = session, .reply = reply, .said = said,
+				     .owner = owner, .peer = first_peer(&route->hops[0]) };
 
-	r->world = world;
-	r->route = route;
-	r->session = session;
-	r->reply = reply;
-	r->said = said;
-	r->owner = owner;
-	r->peer = first_peer(&route->hops[0]);
-	return r;
+	return route->hops[0].kind == HOP_MAILDIR ? relay_maildir_new(&begun)
+						  : relay_smtp_new(&begun);
 }
 
 void relay_free(struct relay *r)
@@ -69,11 +64,6 @@ enum relay_step relay_rcpt(struct relay *r, const struct path *to)
 enum relay_step relay_message(struct relay *r, struct message *m)
 {
 	return r->kind->message(r, m);
-}
-
-enum relay_step relay_reset(struct relay *r)
-{
-	return r->kind->reset(r);
 }
 
 const char *relay_peer(const struct relay *r)

@@ -27,6 +27,19 @@ struct relay_world {
 	struct dns *dns;
 	struct jobs *jobs;
 	const char *hostname; /* for EHLO and file names */
+	struct pool *pool;    /* relay/pool.h */
+};
+
+/* Who sends, for next hops that want to be told (XCLIENT, PROXY). Slices are empty where it is not
+ * known, or was not said. */
+struct relay_client {
+	struct addr peer;
+	struct addr local; /* where it came in; ADDR_NONE: not by IP */
+	uint16_t peer_port;
+	uint16_t local_port;
+	struct slice name;
+	struct slice helo;
+	bool extended;
 };
 
 /*
@@ -43,19 +56,21 @@ enum relay_step { RELAY_DONE, RELAY_WAIT };
 typedef void relay_said(void *owner);
 
 /* Dials nothing yet. A route whose first hop is a Maildir is that Maildir, alone. session is for the
- * log. reply belongs to the caller and outlives the relay. */
+ * log, and what a kept connection is known by. client and reply belong to the caller and outlive the
+ * relay. */
 struct relay *relay_new(const struct relay_world *world, const struct route *route,
-			uint64_t session, struct reply *reply, relay_said *said, void *owner);
-/* At any time: cancels what is under way, says QUIT where that makes sense. No said() after it. */
+			const struct relay_client *client, uint64_t session,
+			struct reply *reply, relay_said *said, void *owner);
+/* At any time: cancels what is under way; where nothing is, the connection may be kept for the next
+ * transaction. No said() after it. */
 void relay_free(struct relay *r);
 
-/* Dials, greets, and sends MAIL. Refuses what the next hop lacks (T12): 555 5.6.3, 553 5.6.7. */
+/* Once. Takes a connection, kept or dialled, and sends MAIL. Refuses what the next hop lacks
+ * (T12): 555 5.6.3, 553 5.6.7, 552 5.3.4. */
 enum relay_step relay_mail(struct relay *r, const struct mail_command *mail);
 enum relay_step relay_rcpt(struct relay *r, const struct path *to);
 /* DATA, the message, the dot. The relay takes a reference to m. */
 enum relay_step relay_message(struct relay *r, struct message *m);
-/* RSET: ready for another relay_mail, which dials again where it must. Always 250. */
-enum relay_step relay_reset(struct relay *r);
 
 /* "mail.example.org[192.0.2.1]:25", "maildir:/var/mail/in", for logs. Borrowed. */
 const char *relay_peer(const struct relay *r);

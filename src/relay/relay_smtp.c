@@ -1,145 +1,111 @@
 /*
- * An SMTP client that waits for one thing at a time, and says nothing before the last answer is in.
+ * An SMTP client that waits for one thing at a time.
  *
- *   relay_mail      ADDRESS -> CONNECT -> GREETING -> EHLO (-> HELO) -> MAIL
- *                   what fails before MAIL is tried with the next address
+ *   relay_mail      REACH -> MAIL
  *   relay_rcpt      RCPT
  *   relay_message   DATA -> CONTENT -> DOT
- *   relay_reset     RSET
  *
- * What the next hop says before it was asked cannot be the answer to what we say next: it ends the
- * connection, and so does what is not SMTP. The reply that came before it stands.
+ * While the client is silent its connection may be taken away for somebody else (pool_rests): ten
+ * thousand slow clients are not ten thousand connections. What the next hop had accepted is then
+ * said again to it when the client goes on: REACH -> MAIL_AGAIN -> RCPT_AGAIN .. -> RCPT or DATA.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "net/stream.h"
-#include "relay/dial.h"
 #include "relay/feed.h"
-#include "relay/kind.h"
+#include "relay/reach.h"
 
-/* Longer than RFC 5321 allows: a 2xx to the dot must not fail on its length. */
-enum { LINE_MAX_IN = REPLY_TEXT_MAX };
+/* Of recipients that can be said again; with more, the connection is not given away. */
+enum { RECIPIENTS_MAX = 64 << 10 };
 
 enum await {
 	AWAIT_NOTHING, /* the caller's turn */
-	AWAIT_ADDRESS,
-	AWAIT_CONNECT,
-	AWAIT_GREETING,
-	AWAIT_EHLO,
-	AWAIT_HELO,
+	AWAIT_REACH,
 	AWAIT_MAIL,
 	AWAIT_RCPT,
+	AWAIT_MAIL_AGAIN,
+	AWAIT_RCPT_AGAIN,
 	AWAIT_DATA,
 	AWAIT_CONTENT, /* room for more of the message, or more of it from the disk */
 	AWAIT_DOT,
-	AWAIT_RSET,
-};
-
-enum feature {
-	FEATURE_SIZE = 1,
-	FEATURE_8BITMIME = 2,
-	FEATURE_SMTPUTF8 = 4,
 };
 
 struct smtp {
 	struct relay base;
 	struct burial burial;
-	struct timer timer;
-	struct dial dial;
-	bool dialling;
-	uint64_t reach_by;	/* clock_ms: no more addresses after it */
-	struct stream stream;
-	bool in_use;		/* stream is open */
-	bool reused;		/* this MAIL is not the connection's first */
-	bool in_mail;		/* the next hop holds a transaction of ours */
-	unsigned features;	/* enum feature, of this connection */
+	struct reach reach;
+	struct link *link;	/* NULL: none, or not any more */
 	enum await await;
-	struct reply_reader reader;
-	struct reply heard;	/* the reply being dealt with */
-	const char *spoilt;	/* why the connection ends with that reply; NULL: it does not */
 
-	/* The transaction. */
 	char *from;
-	bool from_is_utf8;
+	struct path sender;	/* a slice of from */
 	struct mail_params params;
+	struct buf accepted;	/* recipients, a zero behind each */
+	size_t again_at;	/* the next of them to say again */
+	bool yielded;		/* the connection was taken away, with what it had accepted */
+	bool unforgettable;	/* too many recipients to say again */
+	char *rcpt;		/* the one being passed on */
 	struct feed feed;
 };
 
-static void greeting_heard(struct smtp *s);
-static void ehlo_heard(struct smtp *s);
-static void helo_heard(struct smtp *s);
 static void mail_heard(struct smtp *s);
 static void rcpt_heard(struct smtp *s);
+static void again_heard(struct smtp *s);
 static void data_heard(struct smtp *s);
 static void content_heard(struct smtp *s);
 static void dot_heard(struct smtp *s);
-static void rset_heard(struct smtp *s);
 
 static const struct awaited {
 	const char *name; /* for the log */
 	const uint32_t *timeout;
-	void (*heard)(struct smtp *s); /* NULL: no reply is due */
+	void (*heard)(struct smtp *s);
 } awaited[] = {
 	[AWAIT_NOTHING] = { "idle", NULL, NULL },
-	[AWAIT_ADDRESS] = { "address lookup", &relay_timeouts.reach, NULL },
-	[AWAIT_CONNECT] = { "connect", &relay_timeouts.connect, NULL },
-	[AWAIT_GREETING] = { "greeting", &relay_timeouts.greeting, greeting_heard },
-	[AWAIT_EHLO] = { "EHLO", &relay_timeouts.helo, ehlo_heard },
-	[AWAIT_HELO] = { "HELO", &relay_timeouts.helo, helo_heard },
+	[AWAIT_REACH] = { "next hop", NULL, NULL },
 	[AWAIT_MAIL] = { "MAIL", &relay_timeouts.mail, mail_heard },
 	[AWAIT_RCPT] = { "RCPT", &relay_timeouts.rcpt, rcpt_heard },
+	[AWAIT_MAIL_AGAIN] = { "MAIL again", &relay_timeouts.mail, again_heard },
+	[AWAIT_RCPT_AGAIN] = { "RCPT again", &relay_timeouts.rcpt, again_heard },
 	[AWAIT_DATA] = { "DATA", &relay_timeouts.data, data_heard },
 	[AWAIT_CONTENT] = { "message content", &relay_timeouts.block, content_heard },
 	[AWAIT_DOT] = { "end of message", &relay_timeouts.dot, dot_heard },
-	[AWAIT_RSET] = { "RSET", &relay_timeouts.mail, rset_heard },
 };
 
-static bool is_reaching(enum await await)
+/* The only place where what is awaited changes. How long it may take, in ms. */
+static uint64_t await(struct smtp *s, enum await what)
 {
-	return await >= AWAIT_ADDRESS && await < AWAIT_MAIL;
-}
-
-/* The only place where what is awaited changes. Begins its time anew. */
-static void await(struct smtp *s, enum await what)
-{
-	uint64_t now = clock_ms(), ms;
-
 	s->await = what;
-	if (awaited[what].timeout == NULL) {
-		timer_stop(&s->timer);
-		return;
-	}
-	ms = *awaited[what].timeout;
-	if (is_reaching(what) && now + ms > s->reach_by)
-		ms = s->reach_by > now ? s->reach_by - now : 0;
-	timer_set(&s->timer, ms);
+	return awaited[what].timeout != NULL ? *awaited[what].timeout : 0;
 }
 
-static void hang_up(struct smtp *s)
+static void drop(struct smtp *s)
 {
-	if (s->in_use)
-		stream_close(&s->stream);
-	s->in_use = s->in_mail = false;
-	s->spoilt = NULL;
-	s->features = 0;
-	reply_reader_free(&s->reader);
+	if (s->link != NULL)
+		pool_drop(s->link);
+	s->link = NULL;
 	feed_stop(&s->feed);
+}
+
+/* The connection was kept, and is not ours any more. */
+static void yield(void *owner)
+{
+	struct smtp *s = owner;
+
+	s->link = NULL;
+	s->yielded = true;
 }
 
 /* The answer is in base.reply. The last thing to do: the caller may free the relay. */
 static void conclude(struct smtp *s)
 {
-	if (s->dialling)
-		dial_fini(&s->dial);
-	s->dialling = false;
-	if (s->spoilt != NULL)
-		hang_up(s);
+	if (s->link != NULL && s->link->spoilt != NULL)
+		drop(s);
 	await(s, AWAIT_NOTHING);
+	if (s->link != NULL && s->link->in_mail && !s->unforgettable)
+		pool_rests(s->link, yield);
 	s->base.said(s->base.owner);
 }
 
@@ -147,32 +113,10 @@ static void conclude(struct smtp *s)
 static void pass_on(struct smtp *s)
 {
 	reply_free(s->base.reply);
-	*s->base.reply = s->heard;
-	s->heard = (struct reply){ 0 };
+	*s->base.reply = s->link->heard;
+	s->link->heard = (struct reply){ 0 };
 	if (s->base.reply->code == 421)
 		s->base.reply->code = 451;
-	conclude(s);
-}
-
-static void reach(struct smtp *s)
-{
-	await(s, AWAIT_ADDRESS);
-	dial_next(&s->dial);
-}
-
-static void dial_heard(void *owner, const struct endpoint *to, const char *name);
-
-static void start_reaching(struct smtp *s)
-{
-	dial_init(&s->dial, s->base.world, s->base.route, s->base.session, dial_heard, s);
-	s->dialling = true;
-	s->reach_by = clock_ms() + relay_timeouts.reach;
-	reach(s);
-}
-
-static void unreachable(struct smtp *s)
-{
-	reply_set(s->base.reply, 451, "4.4.1 Next hop cannot be reached");
 	conclude(s);
 }
 
@@ -180,166 +124,149 @@ static void unreachable(struct smtp *s)
 static void lost(struct smtp *s, const char *why)
 {
 	enum await was = s->await;
+	bool kept = s->link->uses > 1;
 
 	log_event(was == AWAIT_NOTHING ? LOG_DEBUG : LOG_WARN, "next_hop", s->base.session, NULL,
 		  "next hop %s: %s: %s", s->base.peer, awaited[was].name, why);
-	hang_up(s);
+	if (kept && (was == AWAIT_MAIL || was == AWAIT_MAIL_AGAIN)) {
+		pool_drop(s->link);
+		s->link = NULL;
+		await(s, AWAIT_REACH);
+		reach_begin(&s->reach, true); /* it had only grown old */
+		return;
+	}
+	drop(s);
 	if (was == AWAIT_NOTHING)
 		return;
-	if (is_reaching(was) && clock_ms() >= s->reach_by) {
-		unreachable(s);
-	} else if (is_reaching(was)) {
-		reach(s);
-	} else if (was == AWAIT_MAIL && s->reused) {
-		s->reused = false; /* it had only grown old */
-		start_reaching(s);
-	} else if (was == AWAIT_RSET) {
-		reply_set(s->base.reply, 250, "2.0.0 Ok");
-		conclude(s);
-	} else {
-		reply_set(s->base.reply, 451, "4.4.2 Lost the next hop");
-		conclude(s);
-	}
-}
-
-static void too_late(void *arg)
-{
-	lost(arg, "timeout");
-}
-
-/* A command whose answer is awaited from now on. */
-static void say(struct smtp *s, enum await answer, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static void say(struct smtp *s, enum await answer, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	CHECK(buf_vprintf(stream_out(&s->stream), format, args));
-	va_end(args);
-	stream_write(&s->stream, SLICE("\r\n"));
-	stream_flush(&s->stream);
-	await(s, answer);
-}
-
-/* T12: what this message needs and the next hop has not. The refusal is in base.reply. */
-static bool refuse_lacking(struct smtp *s)
-{
-	if (s->params.body == BODY_8BITMIME && !(s->features & FEATURE_8BITMIME))
-		reply_set(s->base.reply, 555, "5.6.3 Next hop takes no 8BITMIME");
-	else if ((s->params.smtputf8 || s->from_is_utf8) && !(s->features & FEATURE_SMTPUTF8))
-		reply_set(s->base.reply, 553, "5.6.7 Next hop takes no SMTPUTF8");
-	else
-		return false;
-	return true;
-}
-
-static void say_mail(struct smtp *s)
-{
-	static const char *const body[] = { [BODY_NONE] = "", [BODY_7BIT] = " BODY=7BIT",
-					    [BODY_8BITMIME] = " BODY=8BITMIME" };
-	char size[32] = "";
-
-	if (s->params.has_size && (s->features & FEATURE_SIZE))
-		snprintf(size, sizeof size, " SIZE=%llu", (unsigned long long)s->params.size);
-	say(s, AWAIT_MAIL, "MAIL FROM:<%s>%s%s%s", s->from, size,
-	    s->features & FEATURE_8BITMIME ? body[s->params.body] : "",
-	    s->params.smtputf8 ? " SMTPUTF8" : "");
-}
-
-static void greeted(struct smtp *s)
-{
-	dial_fini(&s->dial);
-	s->dialling = false;
-	if (refuse_lacking(s))
-		conclude(s);
-	else
-		say_mail(s);
-}
-
-static void learn_features(struct smtp *s)
-{
-	static const struct {
-		struct slice name;
-		enum feature feature;
-	} known[] = {
-		{ { "SIZE", 4 }, FEATURE_SIZE },
-		{ { "8BITMIME", 8 }, FEATURE_8BITMIME },
-		{ { "SMTPUTF8", 8 }, FEATURE_SMTPUTF8 },
-	};
-	struct slice rest = slice_of(s->heard.text), word, ignored;
-
-	slice_cut(rest, '\n', &rest); /* its name */
-	while (rest.len > 0) {
-		word = slice_cut(slice_cut(rest, '\n', &rest), ' ', &ignored);
-		for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-			if (slice_equal_nocase(word, known[i].name))
-				s->features |= known[i].feature;
-		}
-	}
-}
-
-static unsigned class_heard(const struct smtp *s)
-{
-	return s->heard.code / 100;
+	reply_set(s->base.reply, 451, "4.4.2 Lost the next hop");
+	conclude(s);
 }
 
 /* What was heard leads nowhere from here. */
 static void unfit(struct smtp *s)
 {
+	const struct link *l = s->link;
 	char why[200];
 
-	snprintf(why, sizeof why, "%s: %u %s", s->spoilt != NULL ? s->spoilt : "it says",
-		 s->heard.code, s->heard.text);
+	snprintf(why, sizeof why, "%s: %u %s", l->spoilt != NULL ? l->spoilt : "it says",
+		 l->heard.code, l->heard.text);
 	lost(s, why);
 }
 
-static void greeting_heard(struct smtp *s)
+/* --- commands ------------------------------------------------------------------------------ */
+
+static void say_mail(struct smtp *s, enum await answer)
 {
-	if (class_heard(s) != 2 || s->spoilt != NULL)
-		unfit(s);
-	else
-		say(s, AWAIT_EHLO, "EHLO %s", s->base.world->hostname);
+	static const char *const body[] = { [BODY_NONE] = "", [BODY_7BIT] = " BODY=7BIT",
+					    [BODY_8BITMIME] = " BODY=8BITMIME" };
+	unsigned features = s->link->offer.features;
+	char size[32] = "";
+
+	if (s->params.has_size && (features & FEATURE_SIZE))
+		snprintf(size, sizeof size, " SIZE=%llu", (unsigned long long)s->params.size);
+	link_say(s->link, await(s, answer), "MAIL FROM:<%s>%s%s%s", s->from, size,
+		 features & FEATURE_8BITMIME ? body[s->params.body] : "",
+		 s->params.smtputf8 ? " SMTPUTF8" : "");
 }
 
-static void ehlo_heard(struct smtp *s)
+static void say_rcpt(struct smtp *s, enum await answer, const char *to)
 {
-	if (s->spoilt != NULL) {
-		unfit(s);
-	} else if (class_heard(s) == 2) {
-		learn_features(s);
-		greeted(s);
-	} else if (class_heard(s) == 5) {
-		say(s, AWAIT_HELO, "HELO %s", s->base.world->hostname);
-	} else {
-		unfit(s);
+	link_say(s->link, await(s, answer), "RCPT TO:<%s>", to);
+}
+
+static void say_data(struct smtp *s)
+{
+	link_say(s->link, await(s, AWAIT_DATA), "DATA");
+}
+
+/* Everything that was accepted, then what the client wants now. */
+static void say_again(struct smtp *s)
+{
+	const char *to = s->again_at < s->accepted.len ? s->accepted.at + s->again_at : NULL;
+
+	if (to != NULL) {
+		s->again_at += strlen(to) + 1;
+		say_rcpt(s, AWAIT_RCPT_AGAIN, to);
+		return;
 	}
+	s->yielded = false;
+	if (s->rcpt != NULL)
+		say_rcpt(s, AWAIT_RCPT, s->rcpt);
+	else
+		say_data(s);
 }
 
-static void helo_heard(struct smtp *s)
+static void link_heard(void *owner, enum link_news news);
+
+static void reached(void *owner, struct link *link)
 {
-	if (class_heard(s) != 2 || s->spoilt != NULL)
-		unfit(s);
-	else
-		greeted(s);
+	struct smtp *s = owner;
+
+	s->link = link;
+	if (link == NULL) {
+		feed_stop(&s->feed);
+		conclude(s);
+		return;
+	}
+	link->hear = link_heard;
+	link->owner = s;
+	say_mail(s, s->yielded ? AWAIT_MAIL_AGAIN : AWAIT_MAIL);
 }
+
+static void go_back(struct smtp *s)
+{
+	s->again_at = 0;
+	await(s, AWAIT_REACH);
+	reach_begin(&s->reach, false);
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
 
 static void mail_heard(struct smtp *s)
 {
-	if (class_heard(s) == 3 || (s->heard.code == 421 && s->reused)) {
+	struct link *l = s->link;
+
+	if (link_class(l) == 3 || (l->heard.code == 421 && l->uses > 1)) {
 		unfit(s);
 		return;
 	}
-	s->in_mail = class_heard(s) == 2;
+	l->in_mail = link_class(l) == 2;
 	pass_on(s);
+}
+
+static void again_heard(struct smtp *s)
+{
+	struct link *l = s->link;
+
+	if (link_class(l) == 3 || l->spoilt != NULL) {
+		unfit(s);
+	} else if (link_class(l) == 2) {
+		l->in_mail = true;
+		say_again(s);
+	} else { /* it had accepted that; what it holds now is not the transaction */
+		feed_stop(&s->feed);
+		pool_keep(s->link);
+		s->link = NULL;
+		reply_set(s->base.reply, 451, "4.4.2 Next hop has changed its mind");
+		conclude(s);
+	}
+}
+
+static void keep_recipient(struct smtp *s)
+{
+	if (!buf_add(&s->accepted, s->rcpt, strlen(s->rcpt) + 1))
+		s->unforgettable = true;
 }
 
 static void rcpt_heard(struct smtp *s)
 {
-	if (class_heard(s) == 3)
+	if (link_class(s->link) == 3) {
 		unfit(s);
-	else
-		pass_on(s);
+		return;
+	}
+	if (link_class(s->link) == 2)
+		keep_recipient(s);
+	pass_on(s);
 }
 
 /* As much as the socket takes now; also from the loop, when the disk has more of it. */
@@ -347,12 +274,12 @@ static void send_content(void *arg)
 {
 	struct smtp *s = arg;
 
-	switch (feed_go(&s->feed)) {
+	switch (feed_go(&s->feed, &s->link->stream)) {
 	case FEED_WAIT:
-		await(s, AWAIT_CONTENT);
+		link_expect(s->link, await(s, AWAIT_CONTENT));
 		break;
 	case FEED_ENDED:
-		await(s, AWAIT_DOT);
+		link_expect(s->link, await(s, AWAIT_DOT));
 		break;
 	case FEED_FAILED:
 		lost(s, "the message cannot be read back");
@@ -362,9 +289,11 @@ static void send_content(void *arg)
 
 static void data_heard(struct smtp *s)
 {
-	if (class_heard(s) == 2 || (class_heard(s) == 3 && s->spoilt != NULL)) {
+	const struct link *l = s->link;
+
+	if (link_class(l) == 2 || (link_class(l) == 3 && l->spoilt != NULL)) {
 		unfit(s);
-	} else if (class_heard(s) == 3) {
+	} else if (link_class(l) == 3) {
 		send_content(s);
 	} else {
 		feed_stop(&s->feed);
@@ -375,144 +304,87 @@ static void data_heard(struct smtp *s)
 /* A refusal before it heard all. What is not sent yet can't be taken back but by hanging up. */
 static void content_heard(struct smtp *s)
 {
-	if (class_heard(s) < 4) {
+	if (link_class(s->link) < 4) {
 		unfit(s);
 		return;
 	}
-	s->spoilt = "refused before its end";
+	s->link->spoilt = "refused before its end";
 	pass_on(s);
 }
 
 static void dot_heard(struct smtp *s)
 {
-	if (class_heard(s) == 3) {
+	if (link_class(s->link) == 3) {
 		unfit(s);
 		return;
 	}
-	s->in_mail = false;
+	s->link->in_mail = false;
 	pass_on(s);
 }
 
-static void rset_heard(struct smtp *s)
-{
-	if (class_heard(s) != 2) {
-		unfit(s);
-		return;
-	}
-	s->in_mail = false;
-	pass_on(s);
-}
-
-/* At most one whole reply is taken; what comes behind it was not asked for. */
-static void on_input(struct smtp *s)
-{
-	enum reply_step step = REPLY_MORE;
-	enum stream_got got;
-	struct slice line;
-
-	while (s->spoilt == NULL) {
-		got = stream_line(&s->stream, LINE_MAX_IN, &line);
-		if (got == STREAM_NOTHING)
-			break;
-		if (got == STREAM_OVER)
-			s->spoilt = stream_error(&s->stream);
-		else if (step == REPLY_DONE)
-			s->spoilt = "it says more than it was asked";
-		else if (got != STREAM_GOT)
-			s->spoilt = "it sends a broken line";
-		else if ((step = reply_read(&s->reader, line, &s->heard)) == REPLY_BAD)
-			s->spoilt = "it says what is no reply";
-	}
-	if (step != REPLY_DONE) {
-		if (s->spoilt != NULL)
-			lost(s, s->spoilt);
-		return;
-	}
-	if (s->heard.code == 421 && s->spoilt == NULL)
-		s->spoilt = "it closes";
-	if (awaited[s->await].heard != NULL)
-		awaited[s->await].heard(s);
-	else
-		unfit(s);
-}
-
-static void on_stream(void *owner, enum stream_news news)
+static void link_heard(void *owner, enum link_news news)
 {
 	struct smtp *s = owner;
 
 	switch (news) {
-	case STREAM_CONNECTED:
-		await(s, AWAIT_GREETING);
+	case LINK_REPLY:
+		awaited[s->await].heard(s);
 		break;
-	case STREAM_SECURED:
-		break;
-	case STREAM_INPUT:
-		on_input(s);
-		break;
-	case STREAM_DRAINED:
+	case LINK_DRAINED:
 		if (s->await == AWAIT_CONTENT)
 			send_content(s);
 		break;
-	case STREAM_ENDED:
-	case STREAM_BROKEN:
-		lost(s, stream_error(&s->stream));
+	case LINK_LOST:
+		lost(s, s->link->spoilt);
 		break;
+	case LINK_CONNECTED:
+		break; /* only what dials hears this */
 	}
 }
 
-static void dial_heard(void *owner, const struct endpoint *to, const char *name)
-{
-	struct smtp *s = owner;
-	char text[ADDR_TEXT_MAX];
-
-	if (to == NULL || clock_ms() >= s->reach_by) {
-		unreachable(s);
-		return;
-	}
-	free(s->base.peer);
-	s->base.peer = mem_printf("%s[%s]:%u", name != NULL ? name : "", addr_print(&to->addr, text),
-				  to->port);
-	await(s, AWAIT_CONNECT);
-	s->in_use = stream_connect(&s->stream, s->base.world->loop, to, on_stream, s);
-	if (!s->in_use)
-		lost(s, stream_error(&s->stream));
-}
+/* --- the relay's calls --------------------------------------------------------------------- */
 
 static enum relay_step smtp_mail(struct relay *r, const struct mail_command *mail)
 {
 	struct smtp *s = (struct smtp *)r;
 
-	free(s->from);
+	CHECK(s->from == NULL);
 	s->from = mem_strndup(mail->from.address.at, mail->from.address.len);
-	s->from_is_utf8 = mail->from.is_utf8;
+	s->sender.is_utf8 = mail->from.is_utf8;
 	s->params = mail->params;
-	s->reused = s->in_use;
-	if (!s->in_use)
-		start_reaching(s);
-	else if (refuse_lacking(s))
-		return RELAY_DONE;
-	else
-		say_mail(s);
+	go_back(s);
 	return RELAY_WAIT;
 }
 
-static enum relay_step gone(struct smtp *s)
+/* True: there is a connection, or it is got again. */
+static bool is_there(struct smtp *s)
 {
+	if (s->link != NULL) {
+		pool_works(s->link);
+		return true;
+	}
+	if (s->yielded)
+		return true;
 	reply_set(s->base.reply, 451, "4.4.2 Lost the next hop");
-	return RELAY_DONE;
+	return false;
 }
 
 static enum relay_step smtp_rcpt(struct relay *r, const struct path *to)
 {
 	struct smtp *s = (struct smtp *)r;
 
-	if (!s->in_use)
-		return gone(s);
 	if (to->is_utf8 && !s->params.smtputf8) {
 		reply_set(r->reply, 553, "5.6.7 Recipient needs SMTPUTF8");
 		return RELAY_DONE;
 	}
-	say(s, AWAIT_RCPT, "RCPT TO:<%.*s>", SLICE_ARGS(to->address));
+	if (!is_there(s))
+		return RELAY_DONE;
+	free(s->rcpt);
+	s->rcpt = mem_strndup(to->address.at, to->address.len);
+	if (s->yielded)
+		go_back(s);
+	else
+		say_rcpt(s, AWAIT_RCPT, s->rcpt);
 	return RELAY_WAIT;
 }
 
@@ -520,23 +392,16 @@ static enum relay_step smtp_message(struct relay *r, struct message *m)
 {
 	struct smtp *s = (struct smtp *)r;
 
-	if (!s->in_use)
-		return gone(s);
+	if (!is_there(s))
+		return RELAY_DONE;
 	feed_start(&s->feed, m);
-	say(s, AWAIT_DATA, "DATA");
+	free(s->rcpt);
+	s->rcpt = NULL;
+	if (s->yielded)
+		go_back(s);
+	else
+		say_data(s);
 	return RELAY_WAIT;
-}
-
-static enum relay_step smtp_reset(struct relay *r)
-{
-	struct smtp *s = (struct smtp *)r;
-
-	if (s->in_use && s->in_mail) {
-		say(s, AWAIT_RSET, "RSET");
-		return RELAY_WAIT;
-	}
-	reply_set(r->reply, 250, "2.0.0 Ok");
-	return RELAY_DONE;
 }
 
 static void bury(struct burial *self)
@@ -545,6 +410,8 @@ static void bury(struct burial *self)
 
 	free(s->base.peer);
 	free(s->from);
+	free(s->rcpt);
+	buf_free(&s->accepted);
 	free(s);
 }
 
@@ -552,27 +419,23 @@ static void smtp_free(struct relay *r)
 {
 	struct smtp *s = (struct smtp *)r;
 
-	if (s->in_use && s->await == AWAIT_NOTHING) {
-		stream_write(&s->stream, SLICE("QUIT\r\n"));
-		stream_flush(&s->stream);
-	}
-	if (s->dialling)
-		dial_fini(&s->dial);
-	hang_up(s);
-	timer_stop(&s->timer);
-	reply_free(&s->heard);
+	reach_stop(&s->reach);
+	feed_stop(&s->feed);
+	if (s->link != NULL)
+		pool_keep(s->link);
 	loop_bury(r->world->loop, &s->burial, bury);
 }
 
-static const struct relay_kind kind = { smtp_mail, smtp_rcpt, smtp_message, smtp_reset, smtp_free };
+static const struct relay_kind kind = { smtp_mail, smtp_rcpt, smtp_message, smtp_free };
 
-struct relay *relay_smtp_new(const struct relay_world *world)
+struct relay *relay_smtp_new(const struct relay *begun)
 {
 	struct smtp *s = mem_new(sizeof *s);
 
+	s->base = *begun;
 	s->base.kind = &kind;
-	timer_init(&s->timer, world->loop, too_late, s);
-	feed_init(&s->feed, world->loop, world->jobs, &s->stream, send_content, s);
-	reply_reader_init(&s->reader);
+	reach_init(&s->reach, &s->base, &s->sender, &s->params, reached, s);
+	feed_init(&s->feed, begun->world->loop, begun->world->jobs, send_content, s);
+	buf_init(&s->accepted, RECIPIENTS_MAX);
 	return &s->base;
 }

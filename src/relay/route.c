@@ -95,8 +95,7 @@ static void sort_hops(struct hop *hops, unsigned count)
 		}
 }
 
-bool route_add(struct route_table *t, const char *pattern, struct hop *hops, unsigned count,
-	       const struct cidr *prohibited, unsigned prohibited_count)
+bool route_add(struct route_table *t, const char *pattern, const struct route *route)
 {
 	char folded[DOMAIN_MAX + 1] = "";
 	struct entry *e = NULL;
@@ -106,12 +105,12 @@ bool route_add(struct route_table *t, const char *pattern, struct hop *hops, uns
 	else if (fold(slice_of(pattern[0] == '*' ? pattern + 1 : pattern), folded))
 		HASH_FIND_STR(t->by_pattern, folded, e);
 	if (e != NULL) {
-		hops_free(hops, count);
+		hops_free(route->hops, route->count);
 		return false;
 	}
-	sort_hops(hops, count);
+	sort_hops(route->hops, route->count);
 	e = mem_new(sizeof *e);
-	e->route = (struct route){ hops, count, prohibited, prohibited_count };
+	e->route = *route;
 	if (pattern == NULL) {
 		t->fallback = e;
 		return true;

@@ -35,6 +35,16 @@ const char *hop_parse(struct slice text, struct hop *out) __attribute__((warn_un
 struct hop *hops_copy(const struct hop *hops, unsigned count);
 void hops_free(struct hop *hops, unsigned count);
 
+/* How the next hops of a route are treated. Zeroed: no limits, nothing kept, nothing told. */
+struct hop_manner {
+	uint32_t connections_max; /* of one worker to one address; 0: no limit */
+	uint32_t uses_max;	  /* transactions of one connection; 0: no limit */
+	uint32_t idle_ms;	  /* a connection is kept so long for the next transaction; 0: is not */
+	uint32_t retry_ms;	  /* one that is not there is left alone so long at most; 0: is not */
+	bool xclient;		  /* it is told of the client where it offers XCLIENT */
+	bool proxy;		  /* instead by a PROXY header, version 2 */
+};
+
 /* One way on: hops in order of preference. Two recipients share a transaction when they share this
  * pointer. */
 struct route {
@@ -42,6 +52,7 @@ struct route {
 	unsigned count;
 	const struct cidr *prohibited; /* addresses never dialled (Prohibited_Hosts); borrowed */
 	unsigned prohibited_count;
+	struct hop_manner manner;
 };
 
 struct route_table;
@@ -49,10 +60,9 @@ struct route_table;
 struct route_table *route_table_new(void);
 void route_table_free(struct route_table *t);
 
-/* Takes the hops. pattern NULL: the default (Gateway, Routes); "example.org"; "*.example.org": its
+/* Takes the hops, copies the rest. pattern NULL: the default (Gateway, Routes); "example.org"; "*.example.org": its
  * sub-domains. false: the pattern is there already. */
-bool route_add(struct route_table *t, const char *pattern, struct hop *hops, unsigned count,
-	       const struct cidr *prohibited, unsigned prohibited_count);
+bool route_add(struct route_table *t, const char *pattern, const struct route *route);
 
 /* The next hop of a domain; the default where no pattern fits; NULL where there is no default.
  * Case-insensitive; the longest pattern wins. */

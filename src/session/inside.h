@@ -41,6 +41,7 @@ struct transaction {
 	uint64_t began_ms;
 	const struct route *route; /* NULL: not known yet */
 	struct relay *relay;	   /* NULL: not dialled yet */
+	struct relay_client client; /* what it may tell of us; slices of facts */
 	bool relay_has_mail;	   /* it has accepted MAIL */
 	struct reply reply;	   /* what the relay says */
 	struct message *message;   /* NULL before DATA */

@@ -4,6 +4,7 @@
 #include "session/inside.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -95,12 +96,35 @@ static void relay_drop(struct transaction *t)
 	t->relay_has_mail = false;
 }
 
+/* Who listens on every address learns only here which one it was. */
+static void find_local(const struct session *s, struct relay_client *c)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+
+	if (c->local.family != ADDR_NONE && c->local.hi == 0 && c->local.lo == 0 &&
+	    getsockname(s->client.fd, (struct sockaddr *)&sa, &len) == 0)
+		addr_from_sockaddr((struct sockaddr *)&sa, &c->local, &c->local_port);
+}
+
+static void describe_client(const struct session *s, struct relay_client *out)
+{
+	const struct facts *f = &s->facts;
+
+	*out = (struct relay_client){ .peer = f->peer, .peer_port = f->peer_port, .local = f->local,
+				      .local_port = f->local_port, .helo = f->helo,
+				      .extended = s->extended };
+	find_local(s, out);
+}
+
 static void dial(struct session *s, const struct route *route)
 {
 	struct transaction *t = s->mail;
 
 	t->route = route;
-	t->relay = relay_new(&s->worker->relay, route, s->facts.session, &t->reply, relay_has_said, s);
+	describe_client(s, &t->client);
+	t->relay = relay_new(&s->worker->relay, route, &t->client, s->facts.session, &t->reply,
+			     relay_has_said, s);
 }
 
 /* --- MAIL ---------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "relay/pool.h"
 
 struct worker *worker_new(unsigned index, struct jobs *jobs, const char *hostname)
 {
@@ -16,6 +17,7 @@ struct worker *worker_new(unsigned index, struct jobs *jobs, const char *hostnam
 	w->relay.jobs = jobs;
 	w->relay.hostname = hostname;
 	w->relay.dns = dns_new(w->loop, getenv("TIDEWAITER_DNS"));
+	w->relay.pool = pool_new(w->loop);
 	w->next_session = clock_wall_ms() / 1000 << 32 | index;
 	LIST_INIT(&w->sessions);
 	return w;
@@ -26,6 +28,7 @@ void worker_free(struct worker *w)
 	if (w == NULL)
 		return;
 	CHECK(LIST_EMPTY(&w->sessions));
+	pool_free(w->relay.pool);
 	dns_free(w->relay.dns);
 	loop_free(w->loop);
 	free(w);

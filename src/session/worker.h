@@ -50,7 +50,7 @@ struct session;
 struct worker {
 	unsigned index;
 	struct loop *loop;
-	struct relay_world relay;     /* loop, dns, jobs, hostname */
+	struct relay_world relay;     /* loop, dns, jobs, hostname, pool */
 	LIST_HEAD(, session) sessions;
 	_Atomic uint32_t session_count;
 	_Atomic uint32_t held;	      /* sessions in a tarpit now */

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "net/name_server.h"
 #include "net/stream.h"
+#include "relay/pool.h"
 #include "relay/relay.h"
 
 enum then { GO_ON, CLOSE, RESET };
@@ -49,6 +50,7 @@ struct scene {
 	struct name_server names;
 	struct dns *dns;
 	struct relay_world world;
+	struct relay_client client;
 	struct hop hop;
 	struct route route;
 	struct reply reply;
@@ -202,7 +204,7 @@ static inline void scene_open(struct scene *s, const struct deed *deeds)
 	s->jobs = jobs_new(2);
 	name_server_open(&s->names, s->loop, scene_zone);
 	s->dns = dns_new(s->loop, s->names.where);
-	s->world = (struct relay_world){ s->loop, s->dns, s->jobs, "edge.example" };
+	s->world = (struct relay_world){ s->loop, s->dns, s->jobs, "edge.example", pool_new(s->loop) };
 	s->hop.kind = HOP_ADDR;
 	assert_null(addr_parse(SLICE("127.0.0.1"), &s->hop.addr));
 	s->route = (struct route){ .hops = &s->hop, .count = 1 };
@@ -216,13 +218,20 @@ static inline void scene_open(struct scene *s, const struct deed *deeds)
 /* Before the first command; after hop was changed. */
 static inline void scene_relay(struct scene *s)
 {
-	s->relay = relay_new(&s->world, &s->route, 7, &s->reply, scene_said, s);
+	s->relay = relay_new(&s->world, &s->route, &s->client, 7, &s->reply, scene_said, s);
 }
 
 static inline void scene_turn(struct scene *s)
 {
 	event_base_loop(loop_base(s->loop), EVLOOP_ONCE);
 	assert_false(s->expired);
+}
+
+/* The transaction is over; another begins. */
+static inline void scene_again(struct scene *s)
+{
+	relay_free(s->relay);
+	scene_relay(s);
 }
 
 /* The reply's code, at once or when it was said. */
@@ -244,6 +253,7 @@ static inline void scene_close(struct scene *s)
 		usleep(i < 20 ? 100 : 1000);
 	}
 	timer_stop(&s->guard);
+	pool_free(s->world.pool);
 	if (s->peer.open)
 		stream_close(&s->peer.stream);
 	event_del(&s->peer.accepting);

@@ -106,7 +106,7 @@ static bool add(struct route_table *t, const char *pattern, const char *host)
 	struct hop *hop = mem_new(sizeof *hop);
 
 	assert_null(hop_parse(slice_of(host), hop));
-	return route_add(t, pattern, hop, 1, NULL, 0);
+	return route_add(t, pattern, &(struct route){ .hops = hop, .count = 1 });
 }
 
 static void test_route(void **state)
@@ -165,7 +165,7 @@ static void test_preference(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++)
 		assert_null(hop_parse(slice_of(texts[i]), &hops[i]));
-	assert_true(route_add(t, NULL, hops_copy(hops, COUNT(hops)), COUNT(hops), NULL, 0));
+	assert_true(route_add(t, NULL, &(struct route){ .hops = hops_copy(hops, COUNT(hops)), .count = COUNT(hops) }));
 	for (size_t i = 0; i < COUNT(hops); i++) {
 		strcat(got, route_for(t, SLICE("x"))->hops[i].name);
 		free(hops[i].name);

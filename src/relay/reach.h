@@ -1,0 +1,45 @@
+/*
+ * reach - the way to a connection on which MAIL can be said: kept or new, to the first next hop of
+ * the route that is there, and told of the client. Private to this room; embedded in its relay.
+ *
+ *   a new one    ADDRESS (-> TURN) -> CONNECT -> GREETING -> EHLO (-> HELO) (-> XCLIENT -> EHLO_AGAIN)
+ *   a kept one   ADDRESS (-> TURN) (-> RSET) (-> XCLIENT -> EHLO_AGAIN)
+ *
+ * What fails with a new connection is tried with the next address; with a kept one, which may only
+ * have grown old, with a new one.
+ */
+#ifndef RELAY_REACH_H
+#define RELAY_REACH_H
+
+#include "relay/dial.h"
+#include "relay/kind.h"
+#include "relay/pool.h"
+
+/* From the loop. link NULL: the answer to MAIL is in the relay's reply. */
+typedef void reach_said(void *owner, struct link *link);
+
+struct reach {
+	struct relay *relay; /* borrowed; its peer is kept up to date */
+	const struct path *from;	/* what the message needs; borrowed */
+	const struct mail_params *params;
+	reach_said *said;
+	void *owner;
+	struct dial dial;
+	struct timer timer; /* while there is no link */
+	struct pool_ask ask;
+	struct endpoint to;
+	struct link *link;
+	char *announcing; /* what XCLIENT or the header is telling */
+	uint8_t state;
+	bool crowded;	  /* one of them was there, but had no connection to spare */
+	uint64_t by_ms;	  /* clock_ms: no more addresses after it */
+};
+
+void reach_init(struct reach *r, struct relay *relay, const struct path *from,
+		const struct mail_params *params, reach_said *said, void *owner);
+/* fresh: not by a kept connection. One at a time. */
+void reach_begin(struct reach *r, bool fresh);
+void reach_stop(struct reach *r); /* at any time; said() will not come */
+bool reach_is_busy(const struct reach *r);
+
+#endif
