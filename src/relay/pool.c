@@ -322,7 +322,7 @@ static void drop_old(struct place *at, uint64_t now)
 		pool_drop(l);
 }
 
-/* One for each who waits: the transactions that have waited longest for their clients. */
+/* One for each who waits, of those whose clients are silent: the oldest first. */
 static void make_room(struct place *at, uint64_t now)
 {
 	struct link *l, *before;

@@ -86,12 +86,13 @@ static inline const struct deed *deed_find(const struct deed *list, const char *
 
 static inline void peer_do(struct peer *p, const char *phase, size_t len)
 {
+	static const struct deed unknown = { "", "500 5.5.1 What?\r\n", GO_ON };
 	const struct deed *d = deed_find(p->deeds, phase, len);
 
 	if (d == NULL)
 		d = deed_find(polite, phase, len);
 	if (d == NULL)
-		d = &(struct deed){ "", "500 5.5.1 What?\r\n", GO_ON };
+		d = &unknown;
 	stream_write(&p->stream, slice_of(d->says));
 	stream_flush(&p->stream);
 	if (d->then != GO_ON)
