@@ -11,9 +11,9 @@ PREFIX  ?= /usr
 DESTDIR ?=
 PYTHON  ?= python3
 
-ROOMS := base audit net smtp policy policy/sieve policy/lua relay session front admin app
+ROOMS := base guard audit net smtp policy policy/sieve policy/lua relay session front admin app
 
-PKGS  := libevent_core openssl luajit libpcre2-8 libcares jansson
+PKGS  := libevent_core openssl luajit libpcre2-8 libcares jansson libseccomp
 WARN  := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
          -Wpointer-arith -Wundef -Wwrite-strings -Wold-style-definition
 OPT_plain := -O2 -D_FORTIFY_SOURCE=2
@@ -65,7 +65,7 @@ $(B)/obj/%.o: src/%.c | packages
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-ALL_LIBS := $(foreach r,app admin front session relay policy/lua policy/sieve policy smtp net audit base,$(call room_lib,$(r)))
+ALL_LIBS := $(foreach r,app admin front session relay policy/lua policy/sieve policy smtp net audit guard base,$(call room_lib,$(r)))
 
 $(B)/tidewaiter: $(B)/obj/app/main.o $(ALL_LIBS)
 	$(call say,LINK)

@@ -58,6 +58,9 @@ enum ask_step ask_status(struct ask *a)
 	say_text(v, "file", w->file(w->owner));
 	say_text(v, "started", clock_print(w->started_wall_ms, started));
 	say_number(v, "uptime_s", up_ms / 1000, "");
+	say_text(v, "user", w->user);
+	say_text(v, "landlock", w->landlock);
+	say_text(v, "seccomp", w->seccomp);
 	say_number(v, "workers", crew_size(w->crew), "");
 	say_number(v, "sessions", stats.live, "");
 	say_number(v, "held", stats.held, "in a tarpit");

@@ -27,6 +27,8 @@ struct console_world {
 	void (*stop)(void *owner);
 	const char *(*file)(void *owner);	/* the configuration's path */
 	uint64_t started_wall_ms;
+	const char *user;			/* whom it runs as */
+	const char *landlock, *seccomp;		/* "on", "off: WHY" */
 };
 
 struct console_door {

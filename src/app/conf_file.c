@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "guard/fence.h"
 
 /* dir "" is where we are. */
 static char *join(struct conf *conf, struct slice dir, struct slice below)
@@ -66,6 +67,10 @@ static struct conf_file *list_directory(struct conf *conf, struct conf_file *inc
 	const char *name;
 	int count = scandir(path, &entries, is_visible, by_octets);
 
+	if (count < 0 && errno == EACCES && !fence_has(path, FENCE_READ)) {
+		complain(complaints, at, "needs a restart: %s", path);
+		return NULL;
+	}
 	if (count < 0) {
 		complain(complaints, at, "cannot read the directory %s: %s", path, strerror(errno));
 		return NULL;
@@ -142,7 +147,9 @@ bool conf_file_read(struct conf *conf, struct conf_file *file, struct complaints
 		    (refused = is_refused(conf, file, &st)) == NULL &&
 		    read_all(fd, (size_t)st.st_size, text_out);
 
-	if (!fine)
+	if (fd < 0 && errno == EACCES && !fence_has(file->name, FENCE_READ))
+		complain(complaints, file->included_at, "needs a restart: %s", file->name);
+	else if (!fine)
 		complain(complaints, file->included_at, "cannot read %s: %s", file->name,
 			 refused ? refused : strerror(errno));
 	else

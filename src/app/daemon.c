@@ -1,18 +1,20 @@
 #include "app/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "admin/console.h"
+#include "app/confine.h"
 #include "app/host.h"
+#include "app/notify.h"
 #include "app/site.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -43,6 +45,7 @@ struct daemon {
 	pthread_mutex_t reload_lock;
 	struct crew *crew;
 	struct console *console;
+	struct confinement confinement;
 };
 
 static void log_complaints(const struct complaints *c)
@@ -58,6 +61,21 @@ static void log_complaints(const struct complaints *c)
 	}
 }
 
+/* false: complained, and the log goes on where it was. */
+static bool point_log(const struct site *site, struct complaints *complaints)
+{
+	int fd = STDERR_FILENO;
+
+	if (site->log_file != NULL)
+		fd = open(site->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	if (fd < 0) {
+		complain(complaints, (struct place){ 0 }, "Log_File %s: %s", site->log_file, strerror(errno));
+		return false;
+	}
+	log_move(fd);
+	return true;
+}
+
 static void world_open(struct daemon *d)
 {
 	d->audit = audit_new();
@@ -66,7 +84,7 @@ static void world_open(struct daemon *d)
 	d->host = (struct host){ .audit = d->audit, .ledger = d->ledger };
 	if (gethostname(d->hostname, sizeof d->hostname - 1) != 0)
 		snprintf(d->hostname, sizeof d->hostname, "localhost");
-	host_fill(&d->policy_host, &d->host, d->hostname, d->jobs);
+	host_fill(&d->policy_host, &d->host, d->hostname, NULL);
 	pthread_mutex_init(&d->reload_lock, NULL);
 }
 
@@ -79,11 +97,11 @@ static void world_close(struct daemon *d)
 	pthread_mutex_destroy(&d->reload_lock);
 }
 
-static struct site *load(struct daemon *d, unsigned workers, struct complaints *complaints)
+static struct site *load(struct daemon *d, struct complaints *complaints)
 {
 	struct site_world world = {
 		.audit = d->audit, .budgets = d->budgets, .host = &d->policy_host,
-		.engines = engines, .workers = workers,
+		.engines = engines, .running = d->site,
 	};
 
 	return site_load(d->file, &world, complaints);
@@ -97,7 +115,7 @@ int daemon_check(const char *file)
 
 	complaints_init(&complaints);
 	world_open(&d);
-	d.site = load(&d, 0, &complaints);
+	d.site = load(&d, &complaints);
 	fine = d.site != NULL;
 	world_close(&d);
 	complaints_print(&complaints, stderr);
@@ -117,8 +135,10 @@ static bool reload(void *owner, struct complaints *complaints)
 	bool fine;
 
 	pthread_mutex_lock(&d->reload_lock);
-	fresh = load(d, d->site->workers, complaints);
-	fine = fresh != NULL && crew_install(d->crew, fresh->rules, complaints);
+	notify_reloading();
+	fresh = load(d, complaints);
+	fine = fresh != NULL && point_log(fresh, complaints) &&
+	       crew_install(d->crew, fresh->rules, complaints);
 	if (fine) {
 		log_set_format(fresh->log_format);
 		site_free(d->site);
@@ -126,6 +146,7 @@ static bool reload(void *owner, struct complaints *complaints)
 	} else {
 		site_free(fresh);
 	}
+	notify_ready("running");
 	pthread_mutex_unlock(&d->reload_lock);
 	log_complaints(complaints);
 	if (fine)
@@ -171,6 +192,7 @@ static void signals_block(sigset_t *ours)
 	sigaddset(ours, SIGTERM);
 	sigaddset(ours, SIGINT);
 	sigaddset(ours, SIGHUP);
+	sigaddset(ours, SIGUSR1);
 	sigaddset(ours, SIGNAL_DRAIN);
 	pthread_sigmask(SIG_BLOCK, ours, NULL); /* before the first thread, so that none gets them */
 	signal(SIGPIPE, SIG_IGN);
@@ -186,51 +208,58 @@ static uint32_t drain_ms(struct daemon *d)
 	return ms;
 }
 
+static void reopen_log(struct daemon *d)
+{
+	struct complaints complaints;
+
+	complaints_init(&complaints);
+	pthread_mutex_lock(&d->reload_lock);
+	point_log(d->site, &complaints);
+	pthread_mutex_unlock(&d->reload_lock);
+	log_complaints(&complaints);
+	complaints_free(&complaints);
+}
+
+/* The next signal; 0: none within the time that this turn has. */
+static int next_signal(struct daemon *d, const sigset_t *ours)
+{
+	uint32_t ms = crew_is_draining(d->crew) ? STOP_LOOK_MS : notify_watchdog_ms();
+	const struct timespec soon = { ms / 1000, ms % 1000 * 1000000L };
+	int sig = ms == 0 ? sigwaitinfo(ours, NULL) : sigtimedwait(ours, NULL, &soon);
+
+	return sig > 0 ? sig : 0;
+}
+
 /* Until the crew is gone. The first stop drains, the second is at once (T7). */
 static void serve(struct daemon *d, const sigset_t *ours)
 {
-	const struct timespec soon = { 0, STOP_LOOK_MS * 1000000L };
 	bool stopping = false;
 
-	for (;;) {
-		bool draining = crew_is_draining(d->crew);
-		int sig = draining ? sigtimedwait(ours, NULL, &soon) : sigwaitinfo(ours, NULL);
+	while (!crew_is_draining(d->crew) || !crew_is_empty(d->crew)) {
+		int sig = next_signal(d, ours);
 
-		if (sig == SIGHUP && !draining) {
+		if (notify_watchdog_ms() > 0 && crew_turns(d->crew))
+			notify_alive();
+		if (sig == SIGUSR1) {
+			reopen_log(d);
+		} else if (sig == SIGHUP && !crew_is_draining(d->crew)) {
 			reload_by_signal(d);
-		} else if (sig == SIGNAL_DRAIN && !draining) {
+		} else if (sig == SIGNAL_DRAIN && !crew_is_draining(d->crew)) {
+			notify_stopping();
 			log_info("draining: no new connections, %llu sessions to finish",
 				 (unsigned long long)crew_sessions(d->crew));
 			crew_drain(d->crew, UINT32_MAX);
 		} else if (sig == SIGTERM || sig == SIGINT) {
+			notify_stopping();
 			log_info(stopping ? "stopping at once" : "stopping: %llu sessions to finish",
 				 (unsigned long long)crew_sessions(d->crew));
 			crew_drain(d->crew, stopping ? 0 : drain_ms(d));
 			stopping = true;
 		}
-		if (crew_is_draining(d->crew) && crew_is_empty(d->crew))
-			return;
 	}
 }
 
 /* --- birth and death ----------------------------------------------------------------------- */
-
-static bool make_dir(const char *path)
-{
-	char *copy = mem_strdup(path);
-	bool fine = true;
-
-	for (char *slash = copy + 1; fine; *slash++ = '/') {
-		slash = strchrnul(slash, '/');
-		bool last = *slash == '\0';
-		*slash = '\0';
-		fine = mkdir(copy, 0750) == 0 || errno == EEXIST;
-		if (last)
-			break;
-	}
-	free(copy);
-	return fine;
-}
 
 /* As many descriptors as we may have: a held client is one. */
 static void raise_descriptors(void)
@@ -250,7 +279,8 @@ static struct console *open_console(struct daemon *d, struct complaints *complai
 	struct console_world world = {
 		.audit = d->audit, .crew = d->crew, .ledger = d->ledger, .version = VERSION, .owner = d,
 		.reload = reload, .drain = ask_drain, .stop = ask_stop, .file = file_of,
-		.started_wall_ms = clock_wall_ms(),
+		.started_wall_ms = clock_wall_ms(), .user = d->confinement.user,
+		.landlock = d->confinement.landlock, .seccomp = d->confinement.seccomp,
 	};
 	struct console *console;
 
@@ -276,23 +306,36 @@ static void say_open(const struct site *site)
 	log_info("tidewaiter %s is ready: %u workers", VERSION, site->workers);
 }
 
-/* 0: open. Otherwise the exit code; complaints say why. */
+/* Threads come last: what the process gives up, they inherit. */
 static int open_all(struct daemon *d, struct complaints *complaints)
 {
-	d->site = load(d, 0, complaints);
+	d->site = load(d, complaints);
 	if (d->site == NULL)
 		return EXIT_CONFIG;
 	log_set_format(d->site->log_format);
 	snprintf(d->hostname, sizeof d->hostname, "%s", d->site->hostname);
-	if (!make_dir(d->site->state_dir)) {
-		complain(complaints, (struct place){ 0 }, "State_Dir %s: %s", d->site->state_dir, strerror(errno));
+	if (!confine(d->site, &d->confinement, complaints))
 		return 1;
-	}
+	log_open(STDERR_FILENO, "tidewaiter");
+	d->jobs = d->policy_host.jobs = jobs_new(DISK_THREADS);
 	d->crew = d->host.crew = crew_new(d->site->workers, d->jobs, d->hostname);
 	d->console = open_console(d, complaints);
-	if (d->console == NULL || !crew_install(d->crew, d->site->rules, complaints))
+	if (d->console == NULL || !crew_install(d->crew, d->site->rules, complaints) ||
+	    !point_log(d->site, complaints))
 		return 1;
 	return 0;
+}
+
+static void close_all(struct daemon *d)
+{
+	if (d->console != NULL)
+		console_stop(d->console);
+	if (d->crew != NULL)
+		crew_join(d->crew);
+	if (d->jobs != NULL)
+		jobs_free(d->jobs); /* what it still has to say is heard when the workers' loops are freed */
+	crew_free(d->crew);
+	world_close(d);
 }
 
 int daemon_run(const char *file)
@@ -304,27 +347,21 @@ int daemon_run(const char *file)
 
 	signals_block(&ours);
 	raise_descriptors();
-	log_open(STDERR_FILENO, "tidewaiter");
+	notify_open();
 	complaints_init(&complaints);
-	d.jobs = jobs_new(DISK_THREADS);
 	world_open(&d);
-	code = open_all(&d, &complaints);
+	code = open_all(&d, &complaints); /* 0, or the exit code, and complaints tell */
 	log_complaints(&complaints);
 	complaints_free(&complaints);
 	if (code == 0) {
 		say_open(d.site);
+		notify_ready("running");
 		serve(&d, &ours);
 	}
-
-	if (d.console != NULL)
-		console_stop(d.console);
-	if (d.crew != NULL)
-		crew_join(d.crew);
-	jobs_free(d.jobs); /* what it still has to say is heard when the workers' loops are freed */
-	crew_free(d.crew);
-	world_close(&d);
+	close_all(&d);
 	log_info(code == 0 ? "stopped" : "not started");
 	log_close();
+	notify_close();
 	free(d.file);
 	return code;
 }

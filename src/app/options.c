@@ -54,14 +54,36 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.about = "The name by which this machine speaks to others." },
 	[OPT_STATE_DIR] = { "State_Dir", OPTION_PATH, G, .standard = "/var/lib/tidewaiter",
 		.about = "Where the daemon keeps its files." },
+	[OPT_USER] = { "User", OPTION_STRING, G, .example = "\"tidewaiter\"",
+		.absent = "who started it",
+		.about = "Whom the daemon becomes when root has started it; it keeps the right to "
+			 "open ports below 1024, and no other. A change needs a restart." },
+	[OPT_GROUP] = { "Group", OPTION_STRING, G, .example = "\"tidewaiter\"",
+		.absent = "the User's own", .about = "The User's group instead of its own." },
+	[OPT_LANDLOCK] = { "Landlock", OPTION_BOOL, G, .standard = "true",
+		.about = "Where the kernel can, the daemon reaches only what the configuration "
+			 "names: it writes in State_Dir, Maildirs, and the directories of "
+			 "Log_File and Unix sockets, and reads in the directories of the "
+			 "configuration, of scripts and of certificates, and in what libraries "
+			 "read, such as `/etc`. A path elsewhere needs a restart." },
+	[OPT_SECCOMP] = { "Seccomp", OPTION_BOOL, G, .standard = "true",
+		.about = "Where the kernel can, system calls that the daemon does not use are "
+			 "refused, and those of intruders end it." },
 	[OPT_WORKERS] = { "Workers", OPTION_INTEGER, G, .least = 1, .most = 256,
 		.absent = "one a core", .example = "4",
 		.about = "Threads that serve sessions; a change needs a restart." },
 	[OPT_LOG_FORMAT] = { "Log_Format", OPTION_CHOICE, G, .standard = "text",
 		.choices = log_formats,
 		.about = "Log lines for people, or JSON objects for programs." },
+	[OPT_LOG_FILE] = { "Log_File", OPTION_PATH, G,
+		.example = "\"/var/log/tidewaiter/tidewaiter.log\"", .absent = "standard error",
+		.about = "Where log lines go. SIGUSR1 opens it anew." },
 	[OPT_DRAIN_TIMEOUT] = { "Drain_Timeout", OPTION_SECONDS, G, .standard = "30",
 		.about = "How long sessions may go on after the daemon was told to stop." },
+	[OPT_MAX_TARPITTED] = { "Max_Tarpitted", OPTION_INTEGER, G, .least = 1, .most = 1 << 30,
+		.unit = "sessions", .example = "10000", .absent = "half of the descriptors",
+		.about = "Most sessions that policy holds back at a time. When there are more, "
+			 "the oldest are let go with 421." },
 
 	[OPT_GATEWAY] = { "Gateway", OPTION_HOP, G | E | L | DOMAIN,
 		.example = "\"maildir:/var/lib/tidewaiter/mail\"", .shipped = true,
@@ -239,8 +261,6 @@ const struct absent_row absent_scopes[] = {
 };
 
 const struct absent_row absent_options[] = {
-	{ "User", not_yet },
-	{ "Max_Tarpitted", not_yet },
 	{ "Proxy_Hosts", not_yet },
 	{ "XClient_Hosts", not_yet },
 	{ "Proxy_Protocol", not_yet },

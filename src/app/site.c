@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/site_build.h"
@@ -10,7 +11,7 @@
 
 enum { HOP_LIMIT = 100 }; /* RFC 5321 6.3 asks for at least so many Received lines */
 
-static const char control_default[] = "/run/tidewaiter/control.sock"; /* T5 */
+const char control_default[] = "/run/tidewaiter/control.sock";
 
 /* The rules, and the tree that their texts and lists live in. */
 struct site_rules {
@@ -92,11 +93,58 @@ static unsigned workers_of(struct build *b, const struct chain *top)
 			   : cores > most ? most
 					  : (unsigned)cores;
 
-	if (b->world->workers == 0 || b->world->workers == workers)
+	if (b->world->running == NULL || b->world->running->workers == workers)
 		return workers;
 	complain_warn(b->complaints, o ? o->at : b->conf->top.at,
-		      "Workers stay %u, expected a restart for %u", b->world->workers, workers);
-	return b->world->workers;
+		      "Workers stay %u, expected a restart for %u", b->world->running->workers, workers);
+	return b->world->running->workers;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Who is running is not looked up again: the user data base may lie outside of the fence. */
+static void user_stays(struct build *b, const struct conf_option *o, const char *name)
+{
+	b->user = b->world->running->user;
+	if (!same_text(name, b->user.name))
+		complain_warn(b->complaints, o ? o->at : b->conf->top.at,
+			      "User stays %s, expected a restart",
+			      b->user.name ? b->user.name : "who started the daemon");
+	if (b->user.name != NULL)
+		b->user.name = conf_copy(b->conf, slice_of(b->user.name)); /* the old tree goes */
+}
+
+static void user_build(struct build *b, const struct chain *top)
+{
+	const struct conf_option *o = chain_find(top, OPT_USER), *g = chain_find(top, OPT_GROUP);
+	const char *name = chain_text(top, OPT_USER, NULL), *group = chain_text(top, OPT_GROUP, NULL);
+	const char *unknown;
+
+	if (b->world->running != NULL) {
+		user_stays(b, o, name);
+	} else if (name == NULL) {
+		if (group != NULL)
+			complain(b->complaints, g->at, "Group without User, expected both");
+	} else if ((unknown = user_find(name, group, &b->user)) != NULL) {
+		complain(b->complaints, unknown == name ? o->value.at : g->value.at,
+			 "there is no %s \"%.64s\" on this machine",
+			 unknown == name ? "user" : "group", unknown);
+	}
+}
+
+/* A held client is a descriptor; the other half is for everybody else. */
+static uint32_t most_tarpitted(const struct chain *top)
+{
+	const struct option_value *v = chain_value(top, OPT_MAX_TARPITTED);
+	struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
+
+	if (v != NULL)
+		return (uint32_t)v->number;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur / 2 < UINT32_MAX ? (uint32_t)(limit.rlim_cur / 2) : UINT32_MAX;
 }
 
 static const char *hostname_of(struct build *b, const struct chain *top)
@@ -129,6 +177,7 @@ static struct rules *rules_build(struct build *b, struct policy_set *policy)
 	all->rules.policy = policy;
 	all->rules.spool_dir = b->state_dir;
 	all->rules.hop_limit = HOP_LIMIT;
+	all->rules.max_tarpitted = most_tarpitted(&(struct chain){ .at = { &b->conf->top }, .count = 1 });
 	all->rules.free = rules_free;
 	doors_build(b, &all->rules);
 	return &all->rules;
@@ -181,6 +230,11 @@ static struct site *site_build(struct build *b, const struct chain *top, struct 
 	site->hostname = mem_strdup(b->hostname);
 	site->state_dir = mem_strdup(b->state_dir);
 	site->workers = b->workers;
+	site->user = b->user;
+	site->landlock = chain_truth(top, OPT_LANDLOCK);
+	site->seccomp = chain_truth(top, OPT_SECCOMP);
+	site->paths = *b->paths;
+	site->log_file = chain_text(top, OPT_LOG_FILE, NULL);
 	site->log_format = chain_number(top, OPT_LOG_FORMAT) == 0 ? LOG_TEXT : LOG_JSON;
 	site->drain_ms = (uint32_t)chain_number(top, OPT_DRAIN_TIMEOUT);
 	controls_build(b, site);
@@ -191,11 +245,13 @@ static struct site *site_build(struct build *b, const struct chain *top, struct 
 struct site *site_load(const char *file, const struct site_world *world,
 		       struct complaints *complaints)
 {
+	unsigned errors_before = complaints->errors; /* what cannot be included is one, too */
+	struct site_paths paths = { 0 };
 	struct build b = { .conf = conf_load(file, complaints),
 			   .world = world,
-			   .complaints = complaints };
+			   .complaints = complaints,
+			   .paths = &paths };
 	struct chain top = { .at = { &b.conf->top }, .count = 1 };
-	unsigned errors_before = complaints->errors;
 	struct policy_set *policy = NULL;
 	struct site *site = NULL;
 
@@ -208,11 +264,14 @@ struct site *site_load(const char *file, const struct site_world *world,
 	b.hostname = hostname_of(&b, &top);
 	b.state_dir = chain_text(&top, OPT_STATE_DIR, option_rows[OPT_STATE_DIR].standard);
 	b.workers = workers_of(&b, &top);
+	user_build(&b, &top);
+	paths_collect(&b);
 	doors_check(&b);
 	policy = policy_build(&b);
 	if (complaints->errors == errors_before && policy != NULL) {
 		site = site_build(&b, &top, policy);
 	} else {
+		paths_free(&paths);
 		policy_unref(policy);
 		options_forget(b.conf);
 		conf_free(b.conf);
@@ -227,6 +286,7 @@ void site_free(struct site *site)
 	for (unsigned i = 0; i < site->control_count; i++)
 		free(site->controls[i].name);
 	free(site->controls);
+	paths_free(&site->paths);
 	rules_unref(site->rules);
 	free(site->file);
 	free(site->hostname);

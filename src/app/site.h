@@ -13,6 +13,7 @@
 #include "audit/budget.h"
 #include "base/complain.h"
 #include "base/log.h"
+#include "guard/user.h"
 #include "policy/policy.h"
 #include "session/rules.h"
 
@@ -26,12 +27,33 @@ struct control_door {
 	struct audit_endpoint *endpoint;
 };
 
+enum site_access {
+	SITE_READS, /* a file */
+	SITE_MAKES, /* a file: a socket, the log */
+	SITE_FILLS, /* a directory */
+};
+
+/* Every path that the configuration names, or that stands in for one. Texts are the tree's. */
+struct site_paths {
+	struct site_path {
+		const char *path;
+		enum site_access access;
+		struct place at;
+	} *list;
+	unsigned count;
+};
+
 struct site {
 	char *file;		/* absolute */
 	char *hostname;
 	char *state_dir;	/* absolute */
 	unsigned workers;	/* default: one a core */
+	struct user user;	/* name NULL: as started */
+	bool landlock;
+	bool seccomp;
+	struct site_paths paths;
 	enum log_format log_format;
+	const char *log_file;	/* NULL: standard error */
 	uint32_t drain_ms;	/* Drain_Timeout, T7 */
 	struct control_door *controls;
 	unsigned control_count;
@@ -44,7 +66,7 @@ struct site_world {
 	struct budgets *budgets;
 	const struct policy_host *host;
 	const struct policy_engine *const *engines;
-	unsigned workers; /* not 0: a running daemon's, which a reload does not change */
+	const struct site *running; /* NULL: none; a reload does not change all of it */
 };
 
 /* NULL: complaints has errors. Warnings may be there either way. */

@@ -14,6 +14,8 @@ struct build {
 	const char *hostname; /* the tree's */
 	const char *state_dir;
 	unsigned workers;
+	struct user user;
+	struct site_paths *paths;
 };
 
 /*
@@ -44,6 +46,11 @@ void doors_check(struct build *b);
 /* The ESMTP_Listener's enabled Listens into rules->doors. Complains (caller looks at errors). */
 void doors_build(struct build *b, struct rules *rules);
 void doors_free(struct rules *rules);
+
+/* Complains of what a confined daemon cannot reach. Before anything is read from there. */
+void paths_collect(struct build *b);
+void paths_free(struct site_paths *paths);
+extern const char control_default[]; /* T5 */
 
 /* NULL: complained. */
 struct policy_set *policy_build(struct build *b);

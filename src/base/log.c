@@ -30,7 +30,9 @@ static struct {
 	struct buf pending;
 	uint64_t dropped;     /* in all */
 	uint64_t dropped_new; /* not told yet */
-	int fd;
+	int fd;	     /* the writer's, while it runs */
+	int next_fd; /* -1: it stays */
+	bool owns;   /* fd */
 	bool running;
 	bool closing;
 	const char *program;
@@ -38,6 +40,7 @@ static struct {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.filled = PTHREAD_COND_INITIALIZER,
 	.fd = STDERR_FILENO,
+	.next_fd = -1,
 	.program = "tidewaiter",
 };
 
@@ -231,6 +234,23 @@ static void write_all(int fd, const char *at, size_t len)
 	}
 }
 
+static void move_to(int fd)
+{
+	if (sink.owns)
+		close(sink.fd);
+	sink.fd = fd;
+	sink.owns = fd > STDERR_FILENO;
+}
+
+/* Between two writes, so that no line is cut. Under the lock. */
+static void move_on(void)
+{
+	if (sink.next_fd < 0)
+		return;
+	move_to(sink.next_fd);
+	sink.next_fd = -1;
+}
+
 static void *writer_main(void *arg)
 {
 	struct buf mine;
@@ -242,9 +262,10 @@ static void *writer_main(void *arg)
 		struct buf full;
 		uint64_t dropped;
 
-		while (sink.pending.len == 0 && !sink.closing)
+		while (sink.pending.len == 0 && sink.next_fd < 0 && !sink.closing)
 			pthread_cond_wait(&sink.filled, &sink.lock);
-		if (sink.pending.len == 0)
+		move_on();
+		if (sink.pending.len == 0 && sink.closing)
 			break;
 		full = sink.pending;
 		sink.pending = mine;
@@ -283,6 +304,17 @@ void log_close(void)
 	pthread_join(sink.writer, NULL);
 	sink.running = false;
 	buf_free(&sink.pending);
+	move_to(STDERR_FILENO);
+}
+
+void log_move(int fd)
+{
+	pthread_mutex_lock(&sink.lock);
+	if (sink.next_fd > STDERR_FILENO)
+		close(sink.next_fd);
+	sink.next_fd = fd;
+	pthread_cond_signal(&sink.filled);
+	pthread_mutex_unlock(&sink.lock);
 }
 
 void log_set_format(enum log_format format)

@@ -29,9 +29,11 @@ struct log_field {
 #define LOG_INT(key_, number_) { .key = (key_), .number = (number_) }
 #define LOG_END { .key = 0 }
 
-/* Before log_open, lines go straight to stderr as text. */
+/* Before log_open, lines go straight to stderr as text. fd stays the caller's. */
 void log_open(int fd, const char *program);
 void log_close(void); /* writes what is pending */
+/* Lines go there from now on. Takes fd; the one before is closed, unless it is a standard one. */
+void log_move(int fd);
 void log_set_format(enum log_format format);
 void log_set_level(enum log_level least);
 bool log_wants(enum log_level level);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,11 +44,14 @@ struct hand {
 	uint64_t drain_until_ms;
 	_Atomic bool empty; /* drained, and the last session is gone */
 	uint64_t starved_log_ms;
+	struct note pulse;
+	_Atomic bool pulse_out;
 };
 
 struct crew {
 	unsigned count;
 	_Atomic bool draining;
+	_Atomic uint32_t tarpitted; /* sessions held back now */
 	pthread_mutex_t lock; /* one order at a time */
 	struct rules *rules;  /* the latest; under lock */
 	struct hand hands[];
@@ -309,6 +313,7 @@ struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname)
 
 		h->crew = crew;
 		h->worker = worker_new(i, jobs, hostname);
+		h->worker->tarpitted = &crew->tarpitted;
 		LIST_INIT(&h->stands);
 		timer_init(&h->look, h->worker->loop, look_whether_empty, h);
 		CHECK(pthread_create(&h->thread, NULL, work, h) == 0);
@@ -346,6 +351,29 @@ bool crew_is_draining(struct crew *crew)
 	return crew->draining;
 }
 
+static void pulse_read(struct note *n)
+{
+	struct hand *h = (struct hand *)((char *)n - offsetof(struct hand, pulse));
+
+	h->pulse_out = false;
+}
+
+bool crew_turns(struct crew *crew)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < crew->count; i++) {
+		struct hand *h = &crew->hands[i];
+
+		all &= !h->pulse_out;
+		if (!h->pulse_out) {
+			h->pulse_out = true;
+			loop_post(h->worker->loop, &h->pulse, pulse_read);
+		}
+	}
+	return all;
+}
+
 static void errand_home(struct note *n)
 {
 	struct errand *e = (struct errand *)n;
@@ -378,6 +406,7 @@ void crew_send(struct crew *crew, struct errand *e, struct loop *from,
 void crew_stats(struct crew *crew, struct crew_stats *out)
 {
 	memset(out, 0, sizeof *out);
+	out->held = atomic_load_explicit(&crew->tarpitted, memory_order_relaxed);
 	for (unsigned i = 0; i < crew->count; i++) {
 		struct worker *w = crew->hands[i].worker;
 
@@ -385,7 +414,6 @@ void crew_stats(struct crew *crew, struct crew_stats *out)
 		WORKER_STATS(ADD)
 #undef ADD
 		out->live += atomic_load_explicit(&w->session_count, memory_order_relaxed);
-		out->held += atomic_load_explicit(&w->held, memory_order_relaxed);
 	}
 }
 

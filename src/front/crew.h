@@ -38,6 +38,10 @@ void crew_join(struct crew *crew);
 uint64_t crew_sessions(struct crew *crew); /* live, summed; any thread */
 bool crew_is_draining(struct crew *crew);
 
+/* Whether every worker's loop has turned since the last call, or since the crew was made. Asked by
+ * one thread, now and then. */
+bool crew_turns(struct crew *crew);
+
 /*
  * An errand visits the workers one after the other, on their threads, and comes home: visit runs
  * on each, home last, on the loop of whoever sent it. Embedded in what it gathers; freed by home.

@@ -4,6 +4,7 @@
  *
  *   session.c   birth, reading
  *   wait.c      parking and waking, timeouts
+ *   tarpit.c    who is held back, and how many may be
  *   leave.c     goodbye and death
  *   verbs.c     the verb table: what each command checks and does
  *   judge.c     asking policy, tarpits, refusals
@@ -28,7 +29,7 @@ struct tally {
 };
 
 /* Why a session ended, for the log. */
-enum ending { END_QUIT, END_HANGUP, END_TIMEOUT, END_REFUSED, END_ERRORS, END_DRAIN, END_KICK };
+enum ending { END_QUIT, END_HANGUP, END_TIMEOUT, END_REFUSED, END_ERRORS, END_DRAIN, END_KICK, END_CROWDED };
 
 /* From MAIL to its end: delivered, refused, reset, or gone. */
 struct transaction {
@@ -52,6 +53,7 @@ struct transaction {
 
 struct session {
 	LIST_ENTRY(session) next;
+	TAILQ_ENTRY(session) held;	 /* WAIT_TARPIT */
 	struct burial burial;
 	struct worker *worker;
 	struct rules *rules;		 /* a reference */
@@ -110,6 +112,10 @@ void session_end(struct session *s, enum ending how); /* twice is harmless */
 void session_goodbye(struct session *s, enum ending how);
 /* Whatever it waits for is given up; the client is told 421 and let go. */
 void session_dismiss(struct session *s, enum ending how, const char *text);
+
+/* tarpit.c */
+void tarpit_enter(struct session *s);
+void tarpit_leave(struct session *s);
 
 /* verbs.c */
 void verb_serve(struct session *s, struct slice line);

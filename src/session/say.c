@@ -190,7 +190,7 @@ void session_log_end(struct session *s, enum ending how)
 	static const char *const endings[] = {
 		[END_QUIT] = "quit",	   [END_HANGUP] = "hangup", [END_TIMEOUT] = "timeout",
 		[END_REFUSED] = "refused", [END_ERRORS] = "errors", [END_DRAIN] = "drain",
-		[END_KICK] = "kick",
+		[END_KICK] = "kick",   [END_CROWDED] = "crowded",
 	};
 	char tally[256];
 	double lived = (double)(clock_ms() - s->began_ms) / 1000;

@@ -110,7 +110,7 @@ void session_park(struct session *s, enum session_wait wait, void (*after)(struc
 	s->after = after;
 	s->waiting_ms = clock_ms();
 	if (wait == WAIT_TARPIT)
-		s->worker->held++;
+		tarpit_enter(s);
 	stream_flush(&s->client);
 	stream_pause(&s->client);
 }
@@ -118,7 +118,7 @@ void session_park(struct session *s, enum session_wait wait, void (*after)(struc
 void session_unpark(struct session *s)
 {
 	if (s->wait == WAIT_TARPIT)
-		s->worker->held--;
+		tarpit_leave(s);
 	s->wait = WAIT_NONE;
 }
 

@@ -20,6 +20,8 @@ struct worker *worker_new(unsigned index, struct jobs *jobs, const char *hostnam
 	w->relay.pool = pool_new(w->loop);
 	w->next_session = clock_wall_ms() / 1000 << 32 | index;
 	LIST_INIT(&w->sessions);
+	TAILQ_INIT(&w->tarpit);
+	timer_init(&w->thin_out, w->loop, worker_thin_out, w);
 	return w;
 }
 
@@ -28,6 +30,7 @@ void worker_free(struct worker *w)
 	if (w == NULL)
 		return;
 	CHECK(LIST_EMPTY(&w->sessions));
+	timer_stop(&w->thin_out);
 	pool_free(w->relay.pool);
 	dns_free(w->relay.dns);
 	loop_free(w->loop);

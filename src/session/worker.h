@@ -27,6 +27,7 @@
 	X(receptions, "messages accepted (D39)")                          \
 	X(octets, "octets of accepted messages")                          \
 	X(tarpits, "answers held back")                                   \
+	X(tarpits_cut, "clients let go because too many were held back")  \
 	X(tarpit_ms, "milliseconds of holding back asked for")            \
 	X(hangups, "clients that left without QUIT")                      \
 	X(timeouts, "sessions ended by a timeout")                        \
@@ -53,7 +54,11 @@ struct worker {
 	struct relay_world relay;     /* loop, dns, jobs, hostname, pool */
 	LIST_HEAD(, session) sessions;
 	_Atomic uint32_t session_count;
-	_Atomic uint32_t held;	      /* sessions in a tarpit now */
+	TAILQ_HEAD(, session) tarpit; /* who is held back, the oldest first */
+	_Atomic uint32_t *tarpitted;  /* borrowed from the crew: how many, with all workers */
+	uint32_t too_many;	      /* of ours, by Max_Tarpitted */
+	struct timer thin_out;
+	uint64_t crowded_log_ms;
 	uint64_t next_session;	      /* for ids: time and worker above, a number below */
 	bool draining;
 	struct worker_stats stats;
@@ -61,6 +66,7 @@ struct worker {
 
 struct worker *worker_new(unsigned index, struct jobs *jobs, const char *hostname);
 void worker_free(struct worker *w); /* no session is left on it */
+void worker_thin_out(void *worker); /* the timer's */
 /* Every session ends here and now, without a word. */
 void worker_end_sessions(struct worker *w);
 

@@ -168,6 +168,7 @@ class Delivery(E2E):
         self.assertEqual(len(self.d.mails()), 50)
 
     def test_a_maildir_that_cannot_be_written_is_451(self):
+        os.rmdir(self.d.maildir)
         with open(self.d.maildir, "w"):
             pass  # a file where the directory should be
         with self.d.client() as c:

@@ -65,6 +65,7 @@ static inline struct fake_world *fake_world_new(void)
 		.audit = audit_new(), .crew = crew_new(2, f->jobs, "edge.example"),
 		.ledger = ledger_new(), .version = "1.2.3", .owner = f, .reload = fake_reload,
 		.drain = fake_drain, .stop = fake_stop, .file = fake_file, .started_wall_ms = 1000,
+		.user = "edge", .landlock = "on", .seccomp = "off: by option",
 	};
 	f->smtp = audit_endpoint(w->audit, audit_service_find(w->audit, "SMTP"), "127.0.0.1:25");
 	f->control = audit_endpoint(w->audit, audit_service_find(w->audit, "Control"), "/x.sock");

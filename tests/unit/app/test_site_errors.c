@@ -93,9 +93,9 @@ static void test_workers_stay(void **state)
 	char got[1024];
 
 	(void)state;
-	world.workers = 3;
+	world.running = &(struct site){ .workers = 3 };
 	site = load(GATE "Workers = 5 ESMTP_Listener { Listen \"*:1\" { } }", got, sizeof got);
-	world.workers = 0;
+	world.running = NULL;
 	assert_string_equal(got, "t.conf:2:1: warning: Workers stay 3, expected a restart for 5\n");
 	assert_int_equal(site->workers, 3);
 	site_free(site);
