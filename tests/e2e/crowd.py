@@ -1,5 +1,6 @@
 """Many clients in one process, which can be killed."""
 
+import ipaddress
 import os
 import subprocess
 
@@ -12,7 +13,8 @@ class Crowd:
     """Many connections held by one process, all greeted."""
 
     def __init__(self, d, count, net):
-        self.addresses = [net.replace(".0/24", ".%d" % (i + 1)) for i in range(count)]
+        block = ipaddress.ip_network(net)
+        self.addresses = [str(block[(i + 1) % block.num_addresses]) for i in range(count)]
         self.process = subprocess.Popen([CROWD, "-n", str(count), "-t", "600", net, "127.0.0.1:%d" % d.port],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         greeted = 0
