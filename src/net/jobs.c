@@ -1,6 +1,7 @@
 #include "net/jobs.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -8,6 +9,7 @@
 #include "base/mem.h"
 
 struct jobs {
+	_Atomic unsigned refs; /* the owner's, and one of every job until it is told of */
 	pthread_mutex_t lock;
 	pthread_cond_t wanted;
 	STAILQ_HEAD(, job) queue;
@@ -17,11 +19,22 @@ struct jobs {
 	pthread_t threads[];
 };
 
+static void jobs_unref(struct jobs *jobs)
+{
+	if (--jobs->refs > 0)
+		return;
+	pthread_mutex_destroy(&jobs->lock);
+	pthread_cond_destroy(&jobs->wanted);
+	free(jobs);
+}
+
 static void tell(struct note *n)
 {
 	struct job *job = (struct job *)n; /* its first member */
+	struct jobs *jobs = job->jobs;
 
 	job->done(job);
+	jobs_unref(jobs);
 }
 
 static void *work_on(void *arg)
@@ -52,6 +65,7 @@ struct jobs *jobs_new(unsigned threads)
 {
 	struct jobs *jobs = mem_new(sizeof *jobs + threads * sizeof jobs->threads[0]);
 
+	jobs->refs = 1;
 	pthread_mutex_init(&jobs->lock, NULL);
 	pthread_cond_init(&jobs->wanted, NULL);
 	STAILQ_INIT(&jobs->queue);
@@ -73,22 +87,31 @@ void jobs_free(struct jobs *jobs)
 	pthread_mutex_unlock(&jobs->lock);
 	for (unsigned i = 0; i < jobs->thread_count; i++)
 		pthread_join(jobs->threads[i], NULL);
-	pthread_mutex_destroy(&jobs->lock);
-	pthread_cond_destroy(&jobs->wanted);
-	free(jobs);
+	jobs_unref(jobs);
 }
 
 void jobs_start(struct jobs *jobs, struct loop *loop, struct job *job, void (*work)(struct job *self),
 		void (*done)(struct job *self))
 {
+	bool closed;
+
+	job->jobs = jobs;
 	job->loop = loop;
 	job->work = work;
 	job->done = done;
+	jobs->refs++;
 	pthread_mutex_lock(&jobs->lock);
-	STAILQ_INSERT_TAIL(&jobs->queue, job, queue);
-	jobs->waiting++;
-	pthread_cond_signal(&jobs->wanted);
+	closed = jobs->closing;
+	if (!closed) {
+		STAILQ_INSERT_TAIL(&jobs->queue, job, queue);
+		jobs->waiting++;
+		pthread_cond_signal(&jobs->wanted);
+	}
 	pthread_mutex_unlock(&jobs->lock);
+	if (!closed)
+		return;
+	job->work(job); /* nobody waits for a loop that has ended */
+	loop_post(loop, &job->note, tell);
 }
 
 unsigned jobs_waiting(struct jobs *jobs)

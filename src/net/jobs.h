@@ -15,13 +15,15 @@ struct jobs;
 struct job {
 	struct note note;
 	STAILQ_ENTRY(job) queue;
+	struct jobs *jobs;
 	struct loop *loop;
 	void (*work)(struct job *self);
 	void (*done)(struct job *self);
 };
 
 struct jobs *jobs_new(unsigned threads);
-void jobs_free(struct jobs *jobs); /* finishes what was asked */
+/* Finishes what was asked; loop_free tells of it. What `done` then asks for is done on its thread. */
+void jobs_free(struct jobs *jobs);
 void jobs_start(struct jobs *jobs, struct loop *loop, struct job *job, void (*work)(struct job *self),
 		void (*done)(struct job *self));
 unsigned jobs_waiting(struct jobs *jobs);

@@ -93,7 +93,8 @@ void loop_free(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
-	read_notes(loop->posted_fd, 0, loop); /* what disk threads finished after the last turn */
+	while (!STAILQ_EMPTY(&loop->notes)) /* what disk threads finished after the last turn */
+		read_notes(loop->posted_fd, 0, loop);
 	bury_all(-1, 0, loop);
 	event_free(loop->end_of_turn);
 	event_free(loop->posted);

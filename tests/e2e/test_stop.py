@@ -1,6 +1,7 @@
 """Stopping (T7) and reloading (T6) with sessions under way."""
 
 import os
+import shutil
 import signal
 import time
 import unittest
@@ -161,6 +162,22 @@ class Stopping(E2E):
             d.signal(signal.SIGTERM)
             self.ended(d)
             self.assertLess(time.monotonic() - began, 10)
+
+    def test_T7_what_a_client_left_to_a_slow_disk(self):
+        if shutil.which("strace") is None:
+            self.skipTest("strace is not installed")
+        d = self.daemon(esmtp="Message_Memory = 4096", before=[
+            "strace", "-f", "-qq", "-o", "trace", "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=1000000"])
+        tmp = os.path.join(d.maildir, "tmp")
+        with d.client() as c:
+            c.hello()
+            c.envelope()
+            c.say("DATA", 354)
+            c.send(b"much to be written\r\n" * 1000 + b".\r\n")
+            wait_until(lambda: os.path.isdir(tmp) and os.listdir(tmp), "the message is being written")
+        d.wait_for_count(0)
+        d.signal(signal.SIGTERM)
+        self.ended(d)
 
     def test_drain_and_stop_of_the_console(self):
         d = self.daemon()

@@ -178,6 +178,35 @@ static void what_was_asked_before_the_end_is_still_told(void **state)
 	free(sums);
 }
 
+static void ended_again(struct job *job)
+{
+	--*((struct sum *)job)->left;
+}
+
+/* As the last reader of a file has it closed. */
+static void asked_again(struct job *job)
+{
+	struct sum *s = (struct sum *)job;
+
+	assert_int_equal(s->out, 1);
+	jobs_start(job->jobs, s->loop, job, add_up, ended_again);
+}
+
+static void what_is_asked_after_the_end_is_done_and_told(void **state)
+{
+	struct loop *loop = loop_new();
+	struct jobs *jobs = jobs_new(1);
+	unsigned left = 1;
+	struct sum sum = { .loop = loop, .left = &left, .in = 1 };
+
+	(void)state;
+	jobs_start(jobs, loop, &sum.job, add_up, asked_again);
+	jobs_free(jobs);
+	loop_free(loop);
+	assert_int_equal(sum.out, 2);
+	assert_int_equal(left, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +214,7 @@ int main(void)
 		cmocka_unit_test(notes_of_a_thread_come_once_and_in_order),
 		cmocka_unit_test(a_job_is_done_once_and_told_on_the_loop_that_asked),
 		cmocka_unit_test(what_was_asked_before_the_end_is_still_told),
+		cmocka_unit_test(what_is_asked_after_the_end_is_done_and_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
