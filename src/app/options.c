@@ -7,6 +7,7 @@
 #define C (1u << SCOPE_CONTROL)
 #define CL (1u << SCOPE_CONTROL_LISTEN)
 #define DOMAIN (1u << SCOPE_DOMAIN)
+#define HOST (1u << SCOPE_TLS_HOST)
 #define AUDIT (1u << SCOPE_AUDIT)
 #define SIEVE (1u << SCOPE_SIEVE)
 #define SCRIPTLET (1u << SCOPE_SCRIPTLET)
@@ -24,6 +25,9 @@ const struct scope_row scope_rows[SCOPE_COUNT] = {
 	[SCOPE_DOMAIN] = { .name = "Domain", .within = G | E | L, .title = TITLE_DOMAIN,
 		.about = "The next hop of recipients in this domain; `*.example.org` is its "
 			 "sub-domains." },
+	[SCOPE_TLS_HOST] = { .name = "TLS_Host", .within = G | E | L, .title = TITLE_DOMAIN,
+		.about = "The certificate for clients that ask for this name (SNI); "
+			 "`*.example.org` is every name one label longer." },
 	[SCOPE_CONTROL] = { .name = "Control_Listener", .within = G, .once = true,
 		.about = "Where tidectl connects. Its sessions are the service `Control`." },
 	[SCOPE_CONTROL_LISTEN] = { .name = "Listen", .within = C, .title = TITLE_ENDPOINT,
@@ -43,6 +47,8 @@ const struct scope_row scope_rows[SCOPE_COUNT] = {
 };
 
 static const char *const log_formats[] = { "text", "json", NULL };
+static const char *const verify_modes[] = { "none", "require", NULL };
+static const char *const injection_policies[] = { "reject", "ignore", "allow", NULL };
 static const char *const runtime_errors[] = { "fail", "continue", NULL };
 
 static const char by_design[] = "it is so by design";
@@ -193,6 +199,40 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.example = "[ trusted = \"yes\" ]", .absent = "empty",
 		.about = "What the connection context holds from the start." },
 
+	[OPT_USE_SSL] = { "Use_SSL", OPTION_BOOL, E | L | P, .standard = "false",
+		.about = "TLS from the first octet, instead of by STARTTLS." },
+	[OPT_TLS_CERTIFICATE] = { "TLS_Certificate", OPTION_PATH, G | E | L | P | HOST,
+		.example = "\"/etc/tidewaiter/tls/mx.pem\"", .absent = "TLS is not offered",
+		.about = "The certificate and those that vouch for it, in PEM, the own one first. "
+			 "With it TLS is offered. Read again at every reload." },
+	[OPT_TLS_KEY] = { "TLS_Key", OPTION_PATH, G | E | L | P | HOST,
+		.example = "\"/etc/tidewaiter/tls/mx.key\"", .absent = "the file of TLS_Certificate",
+		.about = "The certificate's private key, in PEM, without a password." },
+	[OPT_TLS_CLIENT_CA] = { "TLS_Client_CA", OPTION_PATH, G | E | L | P,
+		.example = "\"/etc/tidewaiter/tls/partners.pem\"",
+		.absent = "clients are not asked for a certificate",
+		.about = "Clients are asked for a certificate, which is verified by these CAs. "
+			 "What comes of it is told to policy and to the log." },
+	[OPT_TLS_PROTOCOLS] = { "TLS_Protocols", OPTION_STRING, G | E | L | P, .standard = "+ALL",
+		.example = "\"+ALL:-TLSv1.0:-TLSv1.1\"",
+		.about = "Versions of TLS, of those that the machine's OpenSSL allows." },
+	[OPT_TLS_CIPHERS] = { "TLS_Ciphers", OPTION_STRING, G | E | L | P,
+		.example = "\"ECDHE+AESGCM:ECDHE+CHACHA20\"", .absent = "OpenSSL's choice",
+		.about = "OpenSSL cipher list, for versions before TLSv1.3." },
+	[OPT_TLS_VERIFY_MODE] = { "TLS_Verify_Mode", OPTION_CHOICE, E | L | P,
+		.choices = verify_modes, .example = "require",
+		.absent = "what clients show is verified",
+		.about = "`none`: clients are not asked for a certificate. `require`: MAIL is "
+			 "refused to whoever has not shown a good one. No failure ends a session "
+			 "by itself." },
+	[OPT_TLS_VERIFIED_PEER_CAN_RELAY] = { "TLS_Verified_Peer_Can_Relay", OPTION_BOOL, E | L | P,
+		.standard = "false",
+		.about = "Clients with a good certificate may send to any domain." },
+	[OPT_STARTTLS_INJECTION_POLICY] = { "StartTLS_Injection_Policy", OPTION_CHOICE, E | L | P,
+		.standard = "reject", .choices = injection_policies,
+		.about = "What comes behind STARTTLS in the clear: `reject` answers 503, logs it, "
+			 "and closes; `ignore` and `allow` drop it. It is never acted on." },
+
 	[OPT_TIMEOUT] = { "Timeout", OPTION_SECONDS, C | CL, .standard = "60",
 		.about = "An idle console connection is closed after so long. 0 is never." },
 
@@ -230,6 +270,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 
 	[OPT_RECONFIG_MESSAGE] = { "Reconfig_Message", OPTION_STRING, E,
 		.idle = "a reload disturbs no session" },
+	[OPT_TLS_ALLOW_RENEGOTIATION] = { "TLS_Allow_Renegotiation", OPTION_BOOL, E | L | P,
+		.idle = "TLS is never negotiated anew" },
 	[OPT_DISABLE_NAGLE_ALGORITHM] = { "Disable_Nagle_Algorithm", OPTION_BOOL,
 		G | E | L | C | CL, .idle = by_design },
 	[OPT_ACCEPT_QUEUE_BACKLOG] = { "Accept_Queue_Backlog", OPTION_INTEGER, E | L | C | CL,
@@ -266,16 +308,6 @@ const struct absent_row absent_options[] = {
 	{ "Proxy_Protocol", not_yet },
 	{ "Proxy_Protocol_Timeout", not_yet },
 	{ "SMTP_Extensions", not_yet },
-	{ "Use_SSL", not_yet },
-	{ "TLS_Certificate", not_yet },
-	{ "TLS_Key", not_yet },
-	{ "TLS_Client_CA", not_yet },
-	{ "TLS_Ciphers", not_yet },
-	{ "TLS_Protocols", not_yet },
-	{ "TLS_Verify_Mode", not_yet },
-	{ "TLS_Verified_Peer_Can_Relay", not_yet },
-	{ "TLS_Allow_Renegotiation", not_yet },
-	{ "StartTLS_Injection_Policy", not_yet },
 	{ "Enable_Authentication", not_yet },
 	{ "Always_Allow", not_yet },
 	{ "Always_Deny", not_yet },

@@ -17,6 +17,7 @@ const char control_default[] = "/run/tidewaiter/control.sock";
 struct site_rules {
 	struct rules rules;
 	struct conf *conf;
+	struct tls_recipes recipes;
 };
 
 void chain_add(struct chain *c, const struct conf_scope *scope)
@@ -162,6 +163,7 @@ static void rules_free(struct rules *rules)
 
 	policy_unref(rules->policy);
 	doors_free(rules);
+	tls_recipes_free(&all->recipes);
 	options_forget(all->conf);
 	conf_free(all->conf);
 	free(all);
@@ -180,6 +182,7 @@ static struct rules *rules_build(struct build *b, struct policy_set *policy)
 	all->rules.max_tarpitted = most_tarpitted(&(struct chain){ .at = { &b->conf->top }, .count = 1 });
 	all->rules.free = rules_free;
 	doors_build(b, &all->rules);
+	all->recipes = b->recipes;
 	return &all->rules;
 }
 
@@ -267,16 +270,21 @@ struct site *site_load(const char *file, const struct site_world *world,
 	user_build(&b, &top);
 	paths_collect(&b);
 	doors_check(&b);
+	tls_check(&b);
 	policy = policy_build(&b);
 	if (complaints->errors == errors_before && policy != NULL) {
 		site = site_build(&b, &top, policy);
 	} else {
 		paths_free(&paths);
 		policy_unref(policy);
+		tls_recipes_free(&b.recipes);
 		options_forget(b.conf);
 		conf_free(b.conf);
 	}
-	return site;
+	if (site == NULL || complaints->errors == errors_before)
+		return site;
+	site_free(site); /* where Peers lie in Peers, only building showed what they come to */
+	return NULL;
 }
 
 void site_free(struct site *site)

@@ -4,8 +4,12 @@
 #ifndef APP_SITE_BUILD_H
 #define APP_SITE_BUILD_H
 
+#include <sys/queue.h>
+
 #include "app/options.h"
 #include "app/site.h"
+
+SLIST_HEAD(tls_recipes, tls_recipe);
 
 struct build {
 	struct conf *conf;
@@ -16,6 +20,7 @@ struct build {
 	unsigned workers;
 	struct user user;
 	struct site_paths *paths;
+	struct tls_recipes recipes; /* then the rules' */
 };
 
 /*
@@ -51,6 +56,12 @@ void doors_free(struct rules *rules);
 void paths_collect(struct build *b);
 void paths_free(struct site_paths *paths);
 extern const char control_default[]; /* T5 */
+
+/* What TLS is offered with there; NULL: it is not, or complained. The recipes'. */
+struct tls_context *tls_build(struct build *b, const struct chain *chain);
+/* All of them, so that everything wrong is said in one run (T1). */
+void tls_check(struct build *b);
+void tls_recipes_free(struct tls_recipes *recipes);
 
 /* NULL: complained. */
 struct policy_set *policy_build(struct build *b);

@@ -180,8 +180,14 @@ static void settings_build(const struct opening *o, const struct chain *c, struc
 		.message_memory = chain_number(c, OPT_MESSAGE_MEMORY),
 		.require_ehlo = chain_truth(c, OPT_REQUIRE_EHLO),
 		.open_relay = chain_truth(c, OPT_OPEN_RELAY),
+		.wrapped = chain_truth(c, OPT_USE_SSL),
+		.forgive_injection = chain_number(c, OPT_STARTTLS_INJECTION_POLICY) != 0,
+		.verified_may_relay = chain_truth(c, OPT_TLS_VERIFIED_PEER_CAN_RELAY),
 		.routes = o->routes,
 	};
+	out->tls = tls_build(o->b, c);
+	if ((v = chain_value(c, OPT_TLS_VERIFY_MODE)) != NULL)
+		out->require_verified = v->number != 0;
 	if ((v = chain_value(c, OPT_RELAY_HOSTS)) != NULL)
 		out->relay_hosts = v->blocks;
 	if ((v = chain_value(c, OPT_RELAY_DOMAINS)) != NULL)

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "net/tls.h"
+
 /* The predefined keys of 2.5 that can have a value here. */
 enum computed {
 	AUTH_USER,
@@ -15,6 +17,15 @@ enum computed {
 	EARLY_TALKER,
 	BAD_COMMANDS,
 	UNKNOWN_COMMANDS,
+	TLS,
+	TLS_CIPHER,
+	TLS_ALGORITHM_BITS,
+	TLS_USED_BITS,
+	TLS_SUBJECT,
+	TLS_SUBJECT_CN,
+	TLS_ISSUER,
+	TLS_ISSUER_CN,
+	TLS_VERIFIED,
 	MAIL_STRING,
 	MAIL_LOCAL,
 	MAIL_DOMAIN,
@@ -37,6 +48,15 @@ static const struct {
 	[EARLY_TALKER] = { SLICE("early_talker"), CTX_CONN },
 	[BAD_COMMANDS] = { SLICE("conntrol_bad_commands"), CTX_CONN },
 	[UNKNOWN_COMMANDS] = { SLICE("conntrol_unrecognized_commands"), CTX_CONN },
+	[TLS] = { SLICE("tls"), CTX_CONN },
+	[TLS_CIPHER] = { SLICE("tls_cipher"), CTX_CONN },
+	[TLS_ALGORITHM_BITS] = { SLICE("tls_cipher_algbits"), CTX_CONN },
+	[TLS_USED_BITS] = { SLICE("tls_cipher_usebits"), CTX_CONN },
+	[TLS_SUBJECT] = { SLICE("tls_client_cert_subject"), CTX_CONN },
+	[TLS_SUBJECT_CN] = { SLICE("tls_client_cert_subject_cn"), CTX_CONN },
+	[TLS_ISSUER] = { SLICE("tls_client_cert_issuer"), CTX_CONN },
+	[TLS_ISSUER_CN] = { SLICE("tls_client_cert_issuer_cn"), CTX_CONN },
+	[TLS_VERIFIED] = { SLICE("tls_client_verified"), CTX_CONN },
 	[MAIL_STRING] = { SLICE("mailfrom_string"), CTX_MESS },
 	[MAIL_LOCAL] = { SLICE("mailfrom_localpart"), CTX_MESS },
 	[MAIL_DOMAIN] = { SLICE("mailfrom_domain"), CTX_MESS },
@@ -57,9 +77,17 @@ static bool number(uint64_t n, char room[FACTS_ROOM], struct slice *out)
 	return true;
 }
 
+static bool tls_text(const char *text, struct slice *out)
+{
+	*out = slice_of(text != NULL ? text : "");
+	return text != NULL;
+}
+
 static bool compute(const struct facts *f, enum computed which, char room[FACTS_ROOM],
 		    struct slice *out)
 {
+	static const struct tls_info in_the_clear;
+	const struct tls_info *tls = f->tls != NULL ? f->tls : &in_the_clear;
 	const struct facts_mail *mail = f->mail;
 	bool has_rcpt = mail != NULL && mail->rcpt.at != NULL;
 
@@ -84,6 +112,24 @@ static bool compute(const struct facts *f, enum computed which, char room[FACTS_
 		return number(f->bad_commands, room, out);
 	case UNKNOWN_COMMANDS:
 		return number(f->unknown_commands, room, out);
+	case TLS:
+		return text(SLICE("on"), f->tls != NULL, out);
+	case TLS_CIPHER:
+		return tls_text(tls->cipher, out);
+	case TLS_ALGORITHM_BITS:
+		return f->tls != NULL && number((uint64_t)tls->cipher_bits, room, out);
+	case TLS_USED_BITS:
+		return f->tls != NULL && number((uint64_t)tls->used_bits, room, out);
+	case TLS_SUBJECT:
+		return tls_text(tls->subject, out);
+	case TLS_SUBJECT_CN:
+		return tls_text(tls->subject_cn, out);
+	case TLS_ISSUER:
+		return tls_text(tls->issuer, out);
+	case TLS_ISSUER_CN:
+		return tls_text(tls->issuer_cn, out);
+	case TLS_VERIFIED:
+		return text(SLICE("yes"), tls->verified, out);
 	case MAIL_STRING:
 		return mail != NULL && text(mail->from, true, out);
 	case MAIL_LOCAL:

@@ -15,6 +15,8 @@
 #include "base/addr.h"
 #include "base/buf.h"
 
+struct tls_info;
+
 enum ctx_kind { CTX_CONN, CTX_MESS };
 
 /* A dictionary of strings; keys unique. Zeroed: empty. */
@@ -62,6 +64,7 @@ struct facts {
 	struct slice helo;		  /* the name; empty before */
 	struct slice helo_line;		  /* "EHLO name" */
 	struct slice auth_user;		  /* empty: none */
+	const struct tls_info *tls;	  /* borrowed; NULL: in the clear */
 	struct facts_mail *mail;	  /* NULL: no transaction */
 	const struct ctx *preset;	  /* Context of the configuration; borrowed, may be NULL */
 	struct ctx conn;

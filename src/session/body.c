@@ -29,25 +29,34 @@ static const char *date(char out[64])
 
 static const char *protocol(const struct session *s)
 {
+	bool secret = s->facts.tls != NULL;
+
 	if (s->mail->mail.params.smtputf8)
-		return "UTF8SMTP"; /* RFC 6531 4.3 */
-	return s->extended ? "ESMTP" : "SMTP";
+		return secret ? "UTF8SMTPS" : "UTF8SMTP"; /* RFC 6531 4.3 */
+	if (s->extended)
+		return secret ? "ESMTPS" : "ESMTP"; /* RFC 3848 */
+	return "SMTP";
 }
 
 static struct buf received_header(const struct session *s)
 {
 	const struct transaction *t = s->mail;
+	const struct tls_info *tls = s->facts.tls;
 	char when[64], peer[ADDR_TEXT_MAX];
 	struct buf line;
 	bool fits;
 
 	addr_print(&s->facts.peer, peer);
 	buf_init(&line, 0);
-	fits = buf_printf(&line, "Received: from %.*s (unknown [%s%s])\r\n\tby %s (Tidewaiter) with %s id %016" PRIx64 ".%u",
+	fits = buf_printf(&line, "Received: from %.*s (unknown [%s%s])\r\n\t",
 			  s->facts.helo.len > 0 ? (int)s->facts.helo.len : 7,
 			  s->facts.helo.len > 0 ? s->facts.helo.at : "unknown",
-			  s->facts.peer.family == ADDR_V6 ? "IPv6:" : "", peer, s->settings->received_hostname,
-			  protocol(s), s->facts.session, s->transactions);
+			  s->facts.peer.family == ADDR_V6 ? "IPv6:" : "", peer);
+	if (tls != NULL)
+		fits = fits && buf_printf(&line, "(using %s with cipher %s (%d/%d bits))\r\n\t", tls->version,
+					  tls->cipher, tls->used_bits, tls->cipher_bits);
+	fits = fits && buf_printf(&line, "by %s (Tidewaiter) with %s id %016" PRIx64 ".%u",
+				  s->settings->received_hostname, protocol(s), s->facts.session, s->transactions);
 	if (t->facts.rcpt_count == 1) /* more would tell each of the others */
 		fits = fits && buf_printf(&line, "\r\n\tfor <%s>", t->first_rcpt);
 	fits = fits && buf_printf(&line, "; %s\r\n", date(when));

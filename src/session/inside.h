@@ -6,6 +6,7 @@
  *   wait.c      parking and waking, timeouts
  *   tarpit.c    who is held back, and how many may be
  *   leave.c     goodbye and death
+ *   secure.c    into TLS
  *   verbs.c     the verb table: what each command checks and does
  *   judge.c     asking policy, tarpits, refusals
  *   mail.c      the transaction: MAIL, RCPT, and what the next hop says to them
@@ -21,7 +22,7 @@
 #include "smtp/reply.h"
 
 /* The verbs that are tallied for the summary line, in its order. */
-enum verb_id { VERB_HELO, VERB_EHLO, VERB_MAIL, VERB_RCPT, VERB_DATA, VERB_RSET, VERB_NOOP, VERB_VRFY, VERB_QUIT, VERB_OTHER, VERB_COUNT };
+enum verb_id { VERB_HELO, VERB_EHLO, VERB_STARTTLS, VERB_MAIL, VERB_RCPT, VERB_DATA, VERB_RSET, VERB_NOOP, VERB_VRFY, VERB_QUIT, VERB_OTHER, VERB_COUNT };
 
 struct tally {
 	uint16_t good;
@@ -29,7 +30,8 @@ struct tally {
 };
 
 /* Why a session ended, for the log. */
-enum ending { END_QUIT, END_HANGUP, END_TIMEOUT, END_REFUSED, END_ERRORS, END_DRAIN, END_KICK, END_CROWDED };
+enum ending { END_QUIT, END_HANGUP, END_TIMEOUT, END_REFUSED, END_ERRORS, END_DRAIN, END_KICK, END_CROWDED,
+	      END_TLS };
 
 /* From MAIL to its end: delivered, refused, reset, or gone. */
 struct transaction {
@@ -117,6 +119,13 @@ void session_dismiss(struct session *s, enum ending how, const char *text);
 void tarpit_enter(struct session *s);
 void tarpit_leave(struct session *s);
 
+/* secure.c */
+/* The handshake, waited for; then `after`. */
+void session_secure(struct session *s, void (*after)(struct session *s));
+void secure_on_request(struct session *s); /* STARTTLS */
+void secure_done(struct session *s);
+void secure_failed(struct session *s, enum ending how, const char *why);
+
 /* verbs.c */
 void verb_serve(struct session *s, struct slice line);
 
@@ -147,6 +156,9 @@ void session_fault(struct session *s, syntax_fault fault);
 void session_banner(struct session *s);
 void session_log_connect(struct session *s);
 void session_log_refusal(struct session *s, enum phase phase, unsigned code, const char *text);
+void session_log_tls(struct session *s);
+void session_log_tls_failure(struct session *s, const char *why);
+void session_log_injection(struct session *s, unsigned code, const char *text);
 void session_log_delivery(struct session *s, const struct reply *reply);
 void session_log_end(struct session *s, enum ending how);
 

@@ -6,7 +6,6 @@
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 
@@ -18,21 +17,6 @@ enum {
 static void bury(struct burial *b)
 {
 	free((char *)b - offsetof(struct session, burial));
-}
-
-/* What is unread when a socket is closed makes the kernel send a reset, which may overtake our
- * last answer. A bounded amount of it is read away first. */
-static void swallow_input(struct session *s)
-{
-	char nowhere[8192];
-
-	for (size_t swallowed = 0; swallowed < UNREAD_MAX;) {
-		ssize_t n = recv(s->client.fd, nowhere, sizeof nowhere, MSG_DONTWAIT);
-
-		if (n <= 0)
-			return;
-		swallowed += (size_t)n;
-	}
 }
 
 void session_end(struct session *s, enum ending how)
@@ -54,8 +38,10 @@ void session_end(struct session *s, enum ending how)
 	/* Out of every count before the client can see the close (D37). */
 	audit_leave(&s->ticket);
 	session_give_caps(s);
-	if (how != END_HANGUP && s->client.readable)
-		swallow_input(s);
+	/* What is unread when a socket is closed makes the kernel send a reset, which may overtake our
+	 * last answer. */
+	if (how == END_TLS || (how != END_HANGUP && s->client.readable))
+		stream_drop_input(&s->client, UNREAD_MAX);
 	stream_close(&s->client);
 	LIST_REMOVE(s, next);
 	s->worker->session_count--;
@@ -91,6 +77,10 @@ void session_dismiss(struct session *s, enum ending how, const char *text)
 	if (s->run != NULL) {
 		policy_cancel(s->run);
 		s->run = NULL;
+	}
+	if (s->wait == WAIT_TLS) { /* there is no channel to say it in */
+		session_end(s, how);
+		return;
 	}
 	mail_over(s); /* with it goes what the next hop or the disk would still have said */
 	session_unpark(s);

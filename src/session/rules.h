@@ -15,6 +15,7 @@
 #include "audit/audit.h"
 #include "audit/budget.h"
 #include "net/endpoint.h"
+#include "net/tls.h"
 #include "policy/policy.h"
 #include "relay/route.h"
 
@@ -58,6 +59,11 @@ struct settings {
 	size_t message_memory;	      /* octets of a message kept in memory, then a temporary file */
 	bool require_ehlo;
 	bool open_relay;
+	struct tls_context *tls;      /* what TLS is offered with; NULL: it is not. Borrowed from the rules */
+	bool wrapped;		      /* Use_SSL: TLS from the first octet */
+	bool forgive_injection;	      /* what came with STARTTLS is ignored, not refused */
+	bool require_verified;	      /* TLS_Verify_Mode: no mail without a good client certificate */
+	bool verified_may_relay;      /* TLS_Verified_Peer_Can_Relay */
 	struct cidr_list relay_hosts;
 	struct domain_list relay_domains;
 	struct ctx context;	      /* presets of the connection context */

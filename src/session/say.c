@@ -26,7 +26,8 @@ void session_reply_text(struct session *s, unsigned code, const char *text)
 		return;
 	if (code < 400 && code != 354) /* which is only half of an answer */
 		s->tally[s->verb].good++;
-	CHECK(reply_write(stream_out(&s->client), code, text, wants_enhanced(s, code)));
+	if (!s->settings->wrapped || s->facts.tls != NULL) /* in the clear a wrapped client hears nothing */
+		CHECK(reply_write(stream_out(&s->client), code, text, wants_enhanced(s, code)));
 	if (s->close_next && code != 354)
 		session_goodbye(s, END_REFUSED);
 }
@@ -126,6 +127,58 @@ void session_log_refusal(struct session *s, enum phase phase, unsigned code, con
 		  who.addr, code, about, text, from, to, s->extended ? "ESMTP" : "SMTP", helo);
 }
 
+/* Postfix's words: a certificate that was shown is good or not. */
+static const char *trust_in(const struct tls_info *tls)
+{
+	if (tls->subject == NULL)
+		return "Anonymous";
+	return tls->verified ? "Trusted" : "Untrusted";
+}
+
+void session_log_tls(struct session *s)
+{
+	const struct tls_info *tls = s->facts.tls;
+	struct who who;
+
+	if (!log_wants(LOG_INFO))
+		return;
+	log_event(LOG_INFO, "tls", s->facts.session,
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("version", tls->version),
+					LOG_STR("cipher", tls->cipher), LOG_INT("bits", tls->used_bits),
+					LOG_STR("subject", tls->subject != NULL ? tls->subject : ""),
+					LOG_INT("verified", tls->verified), LOG_END },
+		  "%s TLS connection established from unknown[%s]: %s with cipher %s (%d/%d bits)%s%s", trust_in(tls),
+		  who.addr, tls->version, tls->cipher, tls->used_bits, tls->cipher_bits,
+		  tls->subject != NULL ? " subject=" : "", tls->subject != NULL ? tls->subject : "");
+}
+
+void session_log_tls_failure(struct session *s, const char *why)
+{
+	struct who who;
+
+	if (!log_wants(LOG_INFO))
+		return;
+	log_event(LOG_INFO, "tls_failure", s->facts.session,
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("reason", why), LOG_END },
+		  "TLS handshake failed from unknown[%s]: %s", who.addr, why);
+}
+
+void session_log_injection(struct session *s, unsigned code, const char *text)
+{
+	struct who who;
+
+	if (!log_wants(LOG_INFO))
+		return;
+	log_event(LOG_INFO, "reject", s->facts.session,
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("phase", "starttls"), LOG_INT("code", code),
+					LOG_STR("reply", text), LOG_END },
+		  "NOQUEUE: reject: STARTTLS from unknown[%s]: %u %s; proto=%s", who.addr, code, text,
+		  s->extended ? "ESMTP" : "SMTP");
+}
+
 void session_log_delivery(struct session *s, const struct reply *reply)
 {
 	struct transaction *t = s->mail;
@@ -148,7 +201,7 @@ void session_log_delivery(struct session *s, const struct reply *reply)
 }
 
 static const char *const verb_words[VERB_COUNT] = {
-	[VERB_HELO] = "helo", [VERB_EHLO] = "ehlo", [VERB_MAIL] = "mail", [VERB_RCPT] = "rcpt",
+	[VERB_HELO] = "helo", [VERB_EHLO] = "ehlo", [VERB_STARTTLS] = "starttls", [VERB_MAIL] = "mail", [VERB_RCPT] = "rcpt",
 	[VERB_DATA] = "data", [VERB_RSET] = "rset", [VERB_NOOP] = "noop", [VERB_VRFY] = "vrfy",
 	[VERB_QUIT] = "quit", [VERB_OTHER] = "unknown",
 };
@@ -177,7 +230,7 @@ static void tally_print(const struct session *s, char *out, size_t size)
 static const char *last_verb(const struct session *s)
 {
 	static const char *const after[VERB_COUNT] = {
-		[VERB_HELO] = "HELO", [VERB_EHLO] = "EHLO", [VERB_MAIL] = "MAIL", [VERB_RCPT] = "RCPT",
+		[VERB_HELO] = "HELO", [VERB_EHLO] = "EHLO", [VERB_STARTTLS] = "STARTTLS", [VERB_MAIL] = "MAIL", [VERB_RCPT] = "RCPT",
 		[VERB_DATA] = "DATA", [VERB_RSET] = "RSET", [VERB_NOOP] = "NOOP", [VERB_VRFY] = "VRFY",
 		[VERB_QUIT] = "QUIT", [VERB_OTHER] = "UNKNOWN",
 	};
@@ -190,7 +243,7 @@ void session_log_end(struct session *s, enum ending how)
 	static const char *const endings[] = {
 		[END_QUIT] = "quit",	   [END_HANGUP] = "hangup", [END_TIMEOUT] = "timeout",
 		[END_REFUSED] = "refused", [END_ERRORS] = "errors", [END_DRAIN] = "drain",
-		[END_KICK] = "kick",   [END_CROWDED] = "crowded",
+		[END_KICK] = "kick",	   [END_CROWDED] = "crowded", [END_TLS] = "tls",
 	};
 	char tally[256];
 	double lived = (double)(clock_ms() - s->began_ms) / 1000;
@@ -217,6 +270,7 @@ void session_log_end(struct session *s, enum ending how)
 					LOG_INT("recipients", s->facts.rcpt_count),
 					LOG_INT("tarpit_ms", (int64_t)s->tarpit_ms),
 					LOG_INT("early_talker", s->facts.early_talker),
+					LOG_STR("tls", s->facts.tls != NULL ? s->facts.tls->version : ""),
 					LOG_INT("lived_ms", (int64_t)(lived * 1000)), LOG_END },
 		  "disconnect from unknown[%s]%s messages=%u tarpit=%.1f time=%.2f end=%s%s", who.addr, tally,
 		  s->facts.message_count, (double)s->tarpit_ms / 1000, lived, endings[how],

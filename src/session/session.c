@@ -105,9 +105,14 @@ static void hear(void *owner, enum stream_news news)
 			session_end(s, END_HANGUP);
 		return;
 	case STREAM_BROKEN:
-		session_end(s, END_HANGUP);
+		if (s->wait == WAIT_TLS)
+			secure_failed(s, END_TLS, stream_error(&s->client));
+		else
+			session_end(s, END_HANGUP);
 		return;
 	case STREAM_SECURED:
+		secure_done(s);
+		return;
 	case STREAM_CONNECTED:
 		return; /* only what dials hears this */
 	}
@@ -150,6 +155,11 @@ static void accept_granted(struct session *s)
 	}
 	session_park(s, WAIT_BANNER, banner_due);
 	session_wake_in(s, s->settings->banner_delay_ms);
+}
+
+static void ask_accept(struct session *s)
+{
+	session_ask(s, PHASE_ACCEPT, accept_granted);
 }
 
 /* The first cap without room; NULL when a slot of each is ours (D76). */
@@ -219,8 +229,10 @@ void session_begin(struct worker *w, struct rules *rules, const struct door *doo
 		session_give_caps(s);
 		stat_add(&w->stats.capped, 1);
 		session_refuse(s, PHASE_ACCEPT, 421, "4.4.5 Service unavailable, concurrency limit reached.");
+	} else if (s->settings->wrapped) {
+		session_secure(s, ask_accept);
 	} else {
-		session_ask(s, PHASE_ACCEPT, accept_granted);
+		ask_accept(s);
 	}
 	session_settle(s);
 }

@@ -29,6 +29,7 @@ enum session_state {
 
 enum session_wait {
 	WAIT_NONE,
+	WAIT_TLS,    /* the handshake */
 	WAIT_BANNER, /* Banner_Delay */
 	WAIT_POLICY,
 	WAIT_TARPIT,

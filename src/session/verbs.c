@@ -40,8 +40,9 @@ static void helo_granted(struct session *s)
 		session_reply(s, 250, "%s", s->settings->banner_hostname);
 		return;
 	}
-	session_reply(s, 250, "%s\nPIPELINING\nSIZE %llu\n8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8",
-		      s->settings->banner_hostname, (unsigned long long)s->settings->max_message_size);
+	session_reply(s, 250, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8",
+		      s->settings->banner_hostname, (unsigned long long)s->settings->max_message_size,
+		      s->settings->tls != NULL && s->facts.tls == NULL ? "STARTTLS\n" : "");
 }
 
 static void greet(struct session *s, struct slice line, struct slice args, bool extended)
@@ -71,6 +72,17 @@ static void ehlo(struct session *s, struct slice line, struct slice args)
 	greet(s, line, args, true);
 }
 
+static void starttls(struct session *s, struct slice line, struct slice args)
+{
+	(void)line, (void)args;
+	if (s->settings->tls == NULL)
+		session_error(s, 502, "5.5.1 Error: command not implemented");
+	else if (s->facts.tls != NULL)
+		session_error(s, 503, "5.5.1 Error: TLS is on already");
+	else
+		secure_on_request(s);
+}
+
 /* --- the transaction ----------------------------------------------------------------------- */
 
 static void mail(struct session *s, struct slice line, struct slice args)
@@ -85,6 +97,10 @@ static void mail(struct session *s, struct slice line, struct slice args)
 	}
 	if (set->max_receptions != 0 && s->facts.message_count >= set->max_receptions) {
 		session_refuse(s, PHASE_MAILFROM, 421, "4.7.0 Error: too many messages on this connection");
+		return;
+	}
+	if (set->require_verified && (s->facts.tls == NULL || !s->facts.tls->verified)) {
+		session_refuse(s, PHASE_MAILFROM, 530, "5.7.0 Error: a verified client certificate is required");
 		return;
 	}
 	fault = syntax_mail(args, &mail);
@@ -176,6 +192,7 @@ static void forbidden(struct session *s, struct slice line, struct slice args)
 static const struct verb verbs[] = {
 	{ "HELO", VERB_HELO, AT_ANY, UNPRODUCTIVE, helo },
 	{ "EHLO", VERB_EHLO, AT_ANY, UNPRODUCTIVE, ehlo },
+	{ "STARTTLS", VERB_STARTTLS, AT_HELO | AT_READY, NO_ARGS | UNPRODUCTIVE, starttls },
 	{ "MAIL", VERB_MAIL, AT_HELO | AT_READY, 0, mail },
 	{ "RCPT", VERB_RCPT, AT_MAIL | AT_RCPT, 0, rcpt },
 	{ "DATA", VERB_DATA, AT_MAIL | AT_RCPT, NO_ARGS, data },
@@ -187,7 +204,6 @@ static const struct verb verbs[] = {
 	{ "EXPN", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
 	{ "ETRN", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
 	{ "AUTH", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
-	{ "STARTTLS", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
 	{ "GET", VERB_OTHER, AT_ANY, FORBIDDEN, forbidden },
 	{ "POST", VERB_OTHER, AT_ANY, FORBIDDEN, forbidden },
 	{ "CONNECT", VERB_OTHER, AT_ANY, FORBIDDEN, forbidden },

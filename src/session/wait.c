@@ -7,9 +7,11 @@
 #include "base/check.h"
 #include "base/clock.h"
 
+enum { HANDSHAKE_MS = 300000 }; /* also where nothing else is limited */
+
 static const char *const wait_names[] = {
-	[WAIT_NONE] = "none",	  [WAIT_BANNER] = "banner", [WAIT_POLICY] = "policy",
-	[WAIT_TARPIT] = "tarpit", [WAIT_RELAY] = "relay",   [WAIT_DISK] = "disk",
+	[WAIT_NONE] = "none",	  [WAIT_TLS] = "tls",	    [WAIT_BANNER] = "banner",
+	[WAIT_POLICY] = "policy", [WAIT_TARPIT] = "tarpit", [WAIT_RELAY] = "relay",   [WAIT_DISK] = "disk",
 	[WAIT_OUTPUT] = "output", [WAIT_GOODBYE] = "goodbye",
 };
 
@@ -28,6 +30,7 @@ static int64_t patience_left(const struct session *s, uint64_t now)
 	} clocks[] = {
 		{ s->heard_ms, set->idle_ms },
 		{ s->waiting_ms, set->command_ms },
+		{ s->waiting_ms, s->wait == WAIT_TLS ? HANDSHAKE_MS : 0 },
 		{ s->mail ? s->mail->began_ms : now, set->transaction_ms }, /* it may begin before we look again */
 	};
 	int64_t least = -1;
@@ -53,6 +56,10 @@ void session_be_patient(struct session *s)
 
 static void timed_out(struct session *s)
 {
+	if (s->wait == WAIT_TLS) {
+		secure_failed(s, END_TIMEOUT, "it took too long");
+		return;
+	}
 	if (s->state == SESSION_GREET || stream_unsent(&s->client) > 0) {
 		session_end(s, END_TIMEOUT);
 		return;
@@ -89,6 +96,7 @@ void session_timer_fired(void *owner)
 		session_end(s, END_TIMEOUT);
 		return;
 	case WAIT_NONE:
+	case WAIT_TLS:
 	case WAIT_OUTPUT:
 		left = patience_left(s, clock_ms());
 		if (left == 0)

@@ -29,6 +29,9 @@
 	X(tarpits, "answers held back")                                   \
 	X(tarpits_cut, "clients let go because too many were held back")  \
 	X(tarpit_ms, "milliseconds of holding back asked for")            \
+	X(tls_sessions, "TLS handshakes done")                            \
+	X(tls_failures, "TLS handshakes that failed or took too long")    \
+	X(tls_injections, "clients that said more than STARTTLS at once") \
 	X(hangups, "clients that left without QUIT")                      \
 	X(timeouts, "sessions ended by a timeout")                        \
 	X(early_talkers, "clients that spoke before the banner")          \

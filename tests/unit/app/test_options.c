@@ -238,9 +238,9 @@ static void test_complains(void **state)
 		  "t.conf:1:1: Pathway is not available in Tidewaiter\n"
 		  "t.conf:2:18: Pathway is not available in Tidewaiter\n" },
 		{ "not yet",
-		  "ESMTP_Listener { TLS_Certificate = \"x\" use_ssl = true }\nECStream_Listener { Listen \"x\" { } }",
-		  "t.conf:1:18: TLS_Certificate is not available yet\n"
-		  "t.conf:1:40: use_ssl is not available yet\n"
+		  "ESMTP_Listener { SMTP_Extensions = \"x\" always_allow = true }\nECStream_Listener { Listen \"x\" { } }",
+		  "t.conf:1:18: SMTP_Extensions is not available yet\n"
+		  "t.conf:1:40: always_allow is not available yet\n"
 		  "t.conf:2:1: ECStream_Listener is not available yet\n" },
 		{ "T14 max_bytes took the place of max_items", "inbound_audit { max_items = 5 }",
 		  "t.conf:1:17: max_items is not available, expected max_bytes\n" },
