@@ -7,12 +7,13 @@ DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/tidewaiter
 CONFDIR  = $(DESTDIR)/etc/tidewaiter
 SYSTEMD  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+LOGROTATE = $(DESTDIR)/etc/logrotate.d
 INSTALL ?= install
 
-#: make install [DESTDIR=DIR] [PREFIX=/usr]   programs, manual pages, documents, sample, systemd unit
+#: make install [DESTDIR=DIR] [PREFIX=/usr]   programs, manual pages, documents, sample, systemd unit, logrotate
 .PHONY: install
 install: all
-	$(INSTALL) -d $(SBINDIR) $(BINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/examples $(CONFDIR) $(SYSTEMD) $(SYSUSERS)
+	$(INSTALL) -d $(SBINDIR) $(BINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/examples $(CONFDIR) $(SYSTEMD) $(SYSUSERS) $(LOGROTATE)
 	$(INSTALL) -m 755 $(B)/tidewaiter $(SBINDIR)/tidewaiter
 	$(INSTALL) -m 755 $(B)/tidectl $(BINDIR)/tidectl
 	$(INSTALL) -m 644 $(wildcard man/*.5) $(MANDIR)/man5
@@ -24,3 +25,4 @@ install: all
 	sed 's,/usr/sbin,$(PREFIX)/sbin,' etc/tidewaiter.service >$(SYSTEMD)/tidewaiter.service
 	chmod 644 $(SYSTEMD)/tidewaiter.service
 	$(INSTALL) -m 644 etc/tidewaiter.sysusers $(SYSUSERS)/tidewaiter.conf
+	$(INSTALL) -m 644 etc/tidewaiter.logrotate $(LOGROTATE)/tidewaiter

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -297,7 +298,10 @@ void crew_join(struct crew *crew)
 static void *work(void *arg)
 {
 	struct hand *h = arg;
+	char name[16]; /* for ps and top */
 
+	snprintf(name, sizeof name, "worker %u", h->worker->index);
+	pthread_setname_np(pthread_self(), name);
 	loop_run(h->worker->loop);
 	return NULL;
 }
