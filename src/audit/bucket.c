@@ -197,27 +197,34 @@ static unsigned weights_begin(const struct view *v)
 	return (end + align - 1) & ~(align - 1);
 }
 
+/* A cell for n entries of these widths, with nothing in it yet but the room. */
+static struct view cell_new(const struct trie *t, unsigned suffix, unsigned weight_width, unsigned n, uint32_t *ref_out)
+{
+	struct view v = { .used = n, .suffix = suffix, .weight = weight_width };
+	unsigned class = 0;
+
+	while (room_in(class, suffix, weight_width) < n)
+		class++;
+	v.room = room_in(class, suffix, weight_width);
+	/* not one smaller: a bucket at the edge of a class would be remade all the time */
+	v.few = class < 2 ? 0 : room_in(class - 2, suffix, weight_width);
+	v.weights_at = weights_begin(&v);
+	*ref_out = region_alloc(t->region, t->arena, class);
+	v.at = region_at(t->region, *ref_out);
+	return v;
+}
+
 uint32_t bucket_new(const struct trie *t, unsigned below, const struct item *items, unsigned n)
 {
-	struct view v = { .used = n, .suffix = suffix_code(below) };
 	uint64_t largest = 0;
-	unsigned class = 0;
+	struct view v;
 	uint32_t ref;
 
 	CHECK(n > 0 && n <= bucket_max(below));
 	for (unsigned i = 0; i < n; i++)
 		if ((uint32_t)items[i].weight > largest)
 			largest = (uint32_t)items[i].weight;
-	v.weight = weight_code(largest, t->pairs);
-	while (room_in(class, v.suffix, v.weight) < n)
-		class++;
-	v.room = room_in(class, v.suffix, v.weight);
-	/* not one smaller: a bucket at the edge of a class would be remade all the time */
-	v.few = class < 2 ? 0 : room_in(class - 2, v.suffix, v.weight);
-
-	ref = region_alloc(t->region, t->arena, class);
-	v.at = region_at(t->region, ref);
-	v.weights_at = weights_begin(&v);
+	v = cell_new(t, suffix_code(below), weight_code(largest, t->pairs), n, &ref);
 	for (unsigned i = 0; i < n; i++) {
 		suffix_put(&v, i, items[i].key);
 		weight_put(&v, i, items[i].weight);
@@ -237,36 +244,37 @@ unsigned bucket_items(const struct trie *t, uint32_t ref, u128 key, struct item 
 	return v.used;
 }
 
-/* What cannot be done in place: the bucket with these items instead, none for n == 0. */
-static void remake(const struct trie *t, uint32_t *ref, unsigned below, const struct item *items, unsigned n)
+static void replace(const struct trie *t, uint32_t *ref, uint32_t by)
 {
-	uint32_t old = *ref;
-
-	PUT(ref, n > 0 ? bucket_new(t, below, items, n) : 0);
-	if (old != 0)
-		region_release(t->region, old);
+	region_release(t->region, *ref);
+	PUT(ref, by);
 }
 
-/* The same with one more item. */
-__attribute__((noinline)) static enum bucket_news grow(const struct trie *t, uint32_t *ref, unsigned below,
-						       u128 key, uint64_t w)
+static void words_copy(unsigned char *to, const unsigned char *from, size_t size)
 {
-	struct item items[BUCKET_MAX + 1];
-	unsigned n = *ref == 0 ? 0 : bucket_items(t, *ref, key, items);
-
-	if (n == bucket_max(below))
-		return BUCKET_FULL;
-	items[n] = (struct item){ key, w };
-	remake(t, ref, below, items, n + 1);
-	return BUCKET_APPEARED;
+	for (size_t i = 0; i < size; i += 8)
+		PUT((uint64_t *)(void *)(to + i), *(const uint64_t *)(const void *)(from + i));
 }
 
-/* The same in no more bytes than it takes. */
-__attribute__((noinline)) static void shrink(const struct trie *t, uint32_t *ref, unsigned below, u128 key)
+/* To a cell that suits `room` entries of the same widths; v becomes its view. */
+__attribute__((noinline)) static void resize(const struct trie *t, uint32_t *ref, struct view *v, unsigned room)
 {
-	struct item items[BUCKET_MAX];
+	unsigned n = v->used;
+	uint32_t new_ref;
+	struct view to = cell_new(t, v->suffix, v->weight, room, &new_ref);
 
-	remake(t, ref, below, items, bucket_items(t, *ref, key, items));
+	to.used = n;
+	if (v->suffix == SUFFIX_16) {
+		words_copy(suffixes(&to) + 8 * to.room, suffixes(v) + 8 * v->room, 8 * n);
+		words_copy(suffixes(&to), suffixes(v), 8 * n);
+	} else {
+		words_copy(suffixes(&to), suffixes(v), n << v->suffix); /* a few bytes more, before the weights */
+	}
+	for (unsigned i = 0; i < n; i++)
+		weight_put(&to, i, weight_look(v, i));
+	head_put(&to);
+	replace(t, ref, new_ref);
+	*v = to;
 }
 
 /* The same with a weight that is wider than the others. */
@@ -277,15 +285,22 @@ __attribute__((noinline)) static void widen(const struct trie *t, uint32_t *ref,
 	unsigned n = bucket_items(t, *ref, key, items);
 
 	items[i].weight = w;
-	remake(t, ref, below, items, n);
+	replace(t, ref, bucket_new(t, below, items, n));
 }
 
 static inline enum bucket_news append(const struct trie *t, uint32_t *ref, unsigned below, struct view *v,
 				      u128 key, uint64_t w)
 {
 	CHECK((int64_t)w > 0); /* leaving what never entered */
-	if (*ref == 0 || v->used == v->room)
-		return grow(t, ref, below, key, w);
+	if (*ref == 0) {
+		PUT(ref, bucket_new(t, below, &(struct item){ key, w }, 1));
+		return BUCKET_APPEARED;
+	}
+	if (v->used == v->room) {
+		if (v->used == bucket_max(below))
+			return BUCKET_FULL;
+		resize(t, ref, v, v->used + 1);
+	}
 	suffix_put(v, v->used, key);
 	weight_put(v, v->used, w);
 	v->used++;
@@ -293,22 +308,40 @@ static inline enum bucket_news append(const struct trie *t, uint32_t *ref, unsig
 	return BUCKET_APPEARED;
 }
 
-static inline enum bucket_news drop(const struct trie *t, uint32_t *ref, unsigned below, struct view *v, unsigned i,
-				    u128 key)
+static inline enum bucket_news drop(const struct trie *t, uint32_t *ref, struct view *v, unsigned i)
 {
 	unsigned last = --v->used;
 
+	if (last == 0) {
+		replace(t, ref, 0);
+		return BUCKET_VANISHED;
+	}
 	suffix_put(v, i, suffix_look(v, last));
 	weight_put(v, i, weight_look(v, last));
 	head_put(v);
 	if (last <= v->few)
-		shrink(t, ref, below, key);
+		resize(t, ref, v, last);
 	return BUCKET_VANISHED;
 }
 
 static inline bool fits(const struct view *v, uint64_t w)
 {
 	return v->weight == WEIGHT_PAIR || weight_code(w, false) <= v->weight;
+}
+
+bool bucket_bump(const struct trie *t, uint32_t ref, uint64_t key, int64_t delta)
+{
+	unsigned i = t->hints[key % HINTS];
+	struct view v = view_of(t, ref);
+	uint64_t w;
+
+	if (i >= v.used || v.suffix != 3 || number_look(suffixes(&v), 3, i) != key)
+		return false;
+	w = number_look(weights(&v), 3, i) + (uint64_t)delta;
+	if ((uint32_t)w == 0)
+		return false;
+	number_put(weights(&v), 3, i, w);
+	return true;
 }
 
 enum bucket_news bucket_add(const struct trie *t, uint32_t *ref, unsigned below, u128 key, int64_t delta)
@@ -324,9 +357,11 @@ enum bucket_news bucket_add(const struct trie *t, uint32_t *ref, unsigned below,
 	if (found == 0)
 		return append(t, ref, below, &v, key, t->pairs ? (uint64_t)delta : weight(1, (uint64_t)delta));
 	i = (unsigned)__builtin_ctzll(found);
+	if (t->pairs)
+		t->hints[key % HINTS] = (uint8_t)i;
 	w = weight_look(&v, i) + (uint64_t)delta;
 	if ((uint32_t)w == 0)
-		return drop(t, ref, below, &v, i, key);
+		return drop(t, ref, &v, i);
 	if (fits(&v, w))
 		weight_put(&v, i, w);
 	else

@@ -11,8 +11,8 @@
  * where all are keeps no weights at all, others keep the low half in 1, 2 or 4 bytes. A trie of
  * `pairs` keeps whole weights.
  *
- * Buckets never change size in place: one that is full, too empty, or has too narrow weights is
- * taken out (bucket_items) and made anew (bucket_new).
+ * A bucket that is full, far too empty, or has too narrow weights moves to another cell. Weights
+ * narrow again only when a burst or a collapse makes the bucket anew.
  */
 #ifndef AUDIT_BUCKET_H
 #define AUDIT_BUCKET_H
@@ -37,7 +37,10 @@ struct trie {
 	uint8_t arena; /* of its cells */
 	uint8_t below; /* of its roots */
 	bool pairs;
+	uint8_t *hints; /* of pairs, HINTS of them: where in its bucket a key like this was last */
 };
+
+enum { HINTS = 256 };
 
 enum { BUCKET_MAX = SCAN_MAX, BUCKET_MAX_WIDE = 32 };
 
@@ -73,6 +76,12 @@ static inline void bucket_prefetch(const struct trie *t, uint32_t ref)
  * Without pairs, delta is of the count alone. For the holder of the writers' lock.
  */
 enum bucket_news bucket_add(const struct trie *t, uint32_t *ref, unsigned below, u128 key, int64_t delta);
+
+/*
+ * The same, of pairs, if the key is where it was last and stays; else false, and nothing was done.
+ * Of a few busy keys nearly all additions are such.
+ */
+bool bucket_bump(const struct trie *t, uint32_t ref, uint64_t key, int64_t delta);
 
 /* The sum of what agrees with key above its low `rest` bits. Safe on a bucket that is changing or gone. */
 uint64_t bucket_weigh(const struct trie *t, uint32_t ref, u128 key, unsigned rest);

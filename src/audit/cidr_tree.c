@@ -51,6 +51,7 @@ struct cidr_tree {
 	/* Pages of zeros until touched: */
 	uint64_t sums[V4_SUMS];	     /* IPv4: of its /12s */
 	uint32_t versions[V6_ROOTS]; /* IPv6: of its roots */
+	uint8_t hints[V6_SHARDS][HINTS];
 	uint32_t roots[];	     /* V4_ROOTS or V6_ROOTS */
 };
 
@@ -74,6 +75,7 @@ struct cidr_tree *cidr_tree_new(enum addr_family family)
 			.arena = (uint8_t)i,
 			.below = CIDR_TREE_KEY_V6,
 			.pairs = true,
+			.hints = t->hints[i],
 		};
 	return t;
 }

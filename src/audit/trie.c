@@ -267,6 +267,8 @@ uint64_t trie_add(const struct trie *t, uint32_t *root, u128 key, int64_t delta)
 	enum bucket_news news;
 
 	if (!is_node(*root)) {
+		if (t->pairs && *root != 0 && bucket_bump(t, *root, (uint64_t)key, delta))
+			return (uint64_t)delta;
 		news = bucket_add(t, root, t->below, key, delta);
 		if (news != BUCKET_FULL)
 			return change_of(t, news, delta);
