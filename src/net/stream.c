@@ -422,7 +422,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	}
 	if (s->tls != NULL && (what & (EV_READ | EV_WRITE)))
 		what |= EV_READ | EV_WRITE; /* either may have waited for the other */
-	if ((what & EV_WRITE) && s->out.len > 0) {
+	if ((what & EV_WRITE) && (s->out.len > 0 || s->drained_wanted)) { /* a later flush may have sent it */
 		send_some(s);
 		if (s->error != 0) {
 			s->hear(s->owner, STREAM_BROKEN);

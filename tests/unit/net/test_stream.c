@@ -436,6 +436,32 @@ static void what_cannot_leave_is_drained_later(void **state)
 	free(got);
 }
 
+/* Whoever waits for DRAINED may have flushed once more, when the peer had just made room. */
+static void what_left_in_a_later_flush_is_drained_too(void **state)
+{
+	enum { MUCH = 4 << 20 };
+	char *much = calloc(1, MUCH), *got = malloc(MUCH);
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	stream_write(&p.stream, (struct slice){ much, MUCH });
+	stream_flush(&p.stream);
+	assert_true(stream_unsent(&p.stream) > 0);
+	while (stream_unsent(&p.stream) > 0) {
+		assert_true(recv(p.peer, got, MUCH, MSG_DONTWAIT) > 0);
+		stream_flush(&p.stream);
+	}
+	assert_string_equal(p.heard, "");
+	turn(&p);
+	assert_string_equal(p.heard, "D");
+	turn(&p);
+	assert_string_equal(p.heard, "D");
+	pair_close(&p);
+	free(much);
+	free(got);
+}
+
 static void writing_to_who_left_breaks(void **state)
 {
 	struct pair p;
@@ -505,6 +531,7 @@ int main(void)
 		cmocka_unit_test(paused_input_waits),
 		cmocka_unit_test(kept_input_comes_again_after_a_pause),
 		cmocka_unit_test(what_cannot_leave_is_drained_later),
+		cmocka_unit_test(what_left_in_a_later_flush_is_drained_too),
 		cmocka_unit_test(writing_to_who_left_breaks),
 		cmocka_unit_test(a_connection_is_made_or_refused),
 	};
