@@ -136,8 +136,12 @@ static struct tls_context *prepare(struct build *b, const struct tls_recipe *r)
 
 	fine &= set(b, ctx, r->options[CIPHERS], tls_set_ciphers);
 	fine &= set_verification(b, ctx, r);
-	fine &= !lacks_certificate(b, r) &&
-		show(b, ctx, r->options[CERTIFICATE], r->options[KEY]) & hosts_add(b, ctx, r);
+	if (lacks_certificate(b, r)) {
+		fine = false;
+	} else {
+		fine &= show(b, ctx, r->options[CERTIFICATE], r->options[KEY]);
+		fine &= hosts_add(b, ctx, r);
+	}
 	if (fine)
 		return ctx;
 	tls_unref(ctx);
