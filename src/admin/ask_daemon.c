@@ -108,6 +108,7 @@ enum ask_step ask_stats(struct ask *a)
 enum ask_step ask_stats_reset(struct ask *a)
 {
 	ledger_reset(a->by->world->ledger);
+	ask_view(a, VIEW_OBJECT);
 	return ask_done(a);
 }
 

@@ -20,7 +20,7 @@ SESSION = {"session", "client", "port", "service", "listener", "fd", "state", "w
 COUNTED = {"connections", "capped", "commands", "errors", "rejections", "recipients", "receptions", "octets", "tarpits",
            "tarpit_ms", "hangups", "timeouts", "early_talkers", "accept_pauses", "uncounted"}
 
-# What is answered with --json: a list of rows, or one object; the members of either.
+# What is answered with --json: a list of rows, or one object; members that must stay (more may come).
 SHAPES = (
     ("count SMTP 127.0.0.0/8", dict, {"service", "prefix", "count"}),
     ("distinct SMTP 127.0.0.0/8", dict, {"service", "prefix", "distinct"}),
@@ -68,11 +68,11 @@ class Commands(E2E):
                 got = self.d.ask(*command.split())
                 self.assertIs(type(got), kind)
                 for row in got if kind is list else [got]:
-                    self.assertEqual(set(row), keys)
+                    self.assertLessEqual(keys, set(row))
                     for name in INNER.keys() & row.keys():
                         self.assertTrue(row[name] or command == "stats reset")
                         for inner in row[name]:
-                            self.assertEqual(set(inner), INNER[name])
+                            self.assertLessEqual(INNER[name], set(inner))
                 if kind is list:
                     self.assertTrue(got)
 
@@ -141,15 +141,6 @@ class Commands(E2E):
             self.assertEqual([r["client"] for r in self.d.ask("who", "::/0")], ["::1"])
             self.assertEqual(self.d.ask("who", "192.0.2.0/24"), [])
 
-    def test_who_lists_thousands(self):
-        crowd = Crowd(self.d, 2500, "127.60.0.0/16")
-        self.addCleanup(crowd.kill)
-        rows = self.d.ask("who", "127.60.0.0/16")
-        self.assertEqual(len({r["session"] for r in rows}), 2500)
-        self.assertEqual(len(self.d.ctl("show", "inbound").out.splitlines()), 2501)
-        self.assertEqual(self.d.ask("kick", "127.60.0.0/16"), {"kicked": 2500})
-        self.d.wait_for_count(1)
-
     def test_top(self):
         with self.d.client("127.0.0.1"), self.d.client("127.9.0.1"), self.d.client(host="::1"):
             rows = [{"prefix": "127.0.0.0/24", "count": 2, "distinct": 1}, {"prefix": "127.9.0.0/24", "count": 1, "distinct": 1},
@@ -182,6 +173,18 @@ class Commands(E2E):
             self.assertIn(verb, listed)
             self.assertTrue(self.d.ctl("help", *verb.split()).out.startswith(verb))
             self.assertIn("\n  %s " % verb, self.d.ctl("--help").out)
+
+
+class Thousands(E2E):
+    def test_they_are_listed_and_kicked(self):
+        d = self.daemon(esmtp="Listen_Backlog = 4096")
+        crowd = Crowd(d, 2500, "127.60.0.0/16")
+        self.addCleanup(crowd.kill)
+        with d.client():
+            self.assertEqual(len({r["session"] for r in d.ask("who", "127.60.0.0/16")}), 2500)
+            self.assertEqual(len(d.ctl("show", "inbound").out.splitlines()), 2501)
+            self.assertEqual(d.ask("kick", "127.60.0.0/16"), {"kicked": 2500})
+            d.wait_for_count(1)
 
 
 class Kick(E2E):

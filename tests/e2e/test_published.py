@@ -74,7 +74,7 @@ class AsTheyStand(Published):
         self.assertEqual(d.ask("stats")["tarpits"], 0)
 
     def test_D34_the_1001st_of_an_address_pays_each_of_three(self):
-        d = self.daemon(top="\n".join(map(published, EXAMPLES)))
+        d = self.daemon(top="\n".join(map(published, EXAMPLES)), esmtp="Listen_Backlog = 4096")
         crowd = Crowd(d, 1000, "127.20.0.1/32")
         self.addCleanup(crowd.kill)
         w = self.waiting(d, "127.20.0.1")
