@@ -311,6 +311,30 @@ static const char *read_monitor(struct reading *r, const struct conf_value *item
 	return NULL;
 }
 
+static const char *read_extension(struct reading *r, const struct conf_value *item)
+{
+	static const struct {
+		const char *name;
+		unsigned bit; /* 0: always offered */
+	} extensions[] = {
+		{ "ENHANCEDSTATUSCODES", 0 },
+		{ "XCLIENT", EXTENSION_XCLIENT },
+		{ "XREMOTEIP", EXTENSION_XREMOTEIP },
+		{ "XSETCONTEXT", EXTENSION_XSETCONTEXT },
+		{ "XDUMPCONTEXT", EXTENSION_XDUMPCONTEXT },
+	};
+
+	for (unsigned i = 0; i < sizeof extensions / sizeof *extensions; i++) {
+		if (strcasecmp(item->text, extensions[i].name) != 0)
+			continue;
+		r->out->number |= extensions[i].bit;
+		return NULL;
+	}
+	if (strncasecmp(item->text, "AUTH", 4) == 0)
+		return "AUTH is not available yet";
+	return "expected XCLIENT, XREMOTEIP, XSETCONTEXT or XDUMPCONTEXT";
+}
+
 static const char *read_one_hop(struct reading *r)
 {
 	return read_hop(r, r->from);
@@ -337,6 +361,7 @@ static const struct {
 	[OPTION_HOPS] = { CONF_LIST, NULL, read_hop },
 	[OPTION_MASKS] = { CONF_LIST, NULL, read_mask },
 	[OPTION_MONITORS] = { CONF_LIST, NULL, read_monitor },
+	[OPTION_EXTENSIONS] = { CONF_LIST, NULL, read_extension },
 	[OPTION_CONTEXT] = { CONF_DICT, NULL, read_pair },
 };
 

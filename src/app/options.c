@@ -233,6 +233,27 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.about = "What comes behind STARTTLS in the clear: `reject` answers 503, logs it, "
 			 "and closes; `ignore` and `allow` drop it. It is never acted on." },
 
+	[OPT_SMTP_EXTENSIONS] = { "SMTP_Extensions", OPTION_EXTENSIONS, E | L | P,
+		.example = "( \"XCLIENT\" \"XREMOTEIP\" )", .absent = "`XCLIENT` only",
+		.about = "What is offered to XClient_Hosts, and to nobody else: `XCLIENT`, "
+			 "`XREMOTEIP`, `XSETCONTEXT`, `XDUMPCONTEXT`. `ENHANCEDSTATUSCODES` may "
+			 "stand here; it is offered always." },
+	[OPT_XCLIENT_HOSTS] = { "XClient_Hosts", OPTION_BLOCKS, E | L,
+		.example = "( \"192.0.2.10\" )", .absent = "none",
+		.about = "Who may speak for other clients with XCLIENT. A session that has become "
+			 "another client's may do so again only if that client is one of them." },
+	[OPT_PROXY_PROTOCOL] = { "Proxy_Protocol", OPTION_BOOL, E | L, .standard = "false",
+		.about = "Every connection begins with a PROXY header, version 1 or 2, that "
+			 "tells the client's address. Without a good one it is closed." },
+	[OPT_PROXY_PROTOCOL_TIMEOUT] = { "Proxy_Protocol_Timeout", OPTION_SECONDS, E | L,
+		.standard = "60",
+		.about = "The whole PROXY header must have come within so long. 0 is no limit of "
+			 "its own." },
+	[OPT_PROXY_HOSTS] = { "Proxy_Hosts", OPTION_BLOCKS, E | L,
+		.example = "( \"192.0.2.10\" )", .absent = "none",
+		.about = "Whose PROXY headers are believed; with Proxy_Protocol nobody else may "
+			 "connect." },
+
 	[OPT_TIMEOUT] = { "Timeout", OPTION_SECONDS, C | CL, .standard = "60",
 		.about = "An idle console connection is closed after so long. 0 is never." },
 
@@ -303,11 +324,6 @@ const struct absent_row absent_scopes[] = {
 };
 
 const struct absent_row absent_options[] = {
-	{ "Proxy_Hosts", not_yet },
-	{ "XClient_Hosts", not_yet },
-	{ "Proxy_Protocol", not_yet },
-	{ "Proxy_Protocol_Timeout", not_yet },
-	{ "SMTP_Extensions", not_yet },
 	{ "Enable_Authentication", not_yet },
 	{ "Always_Allow", not_yet },
 	{ "Always_Deny", not_yet },
@@ -352,6 +368,7 @@ const char *option_type_name(enum option_type type)
 		[OPTION_DOMAINS] = "list of domains", [OPTION_CONTEXT] = "dictionary",
 		[OPTION_HOP] = "next hop",	 [OPTION_HOPS] = "list of next hops",
 		[OPTION_MASKS] = "list of FROM=TO", [OPTION_MONITORS] = "list of SECONDS,WINDOWS",
+		[OPTION_EXTENSIONS] = "list of extensions",
 	};
 
 	return names[type];

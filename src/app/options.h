@@ -68,6 +68,7 @@ enum option_type {
 	OPTION_HOPS,	 /* hops, as listed */
 	OPTION_MASKS,	 /* masks */
 	OPTION_MONITORS, /* count of them; used from the analytics on */
+	OPTION_EXTENSIONS, /* number: bits of enum extension */
 };
 
 struct option_value {
@@ -138,6 +139,11 @@ enum option_id {
 	OPT_TLS_VERIFY_MODE,
 	OPT_TLS_VERIFIED_PEER_CAN_RELAY,
 	OPT_STARTTLS_INJECTION_POLICY,
+	OPT_SMTP_EXTENSIONS,
+	OPT_XCLIENT_HOSTS,
+	OPT_PROXY_PROTOCOL,
+	OPT_PROXY_PROTOCOL_TIMEOUT,
+	OPT_PROXY_HOSTS,
 	OPT_TIMEOUT,
 	OPT_MONITORS,
 	OPT_IPV6_MASK_MAP,

@@ -149,6 +149,7 @@ static void caps_build(const struct opening *o, const struct chain *chain, struc
 		own_limit(o->esmtp, OPT_LISTENER_SESSIONS));
 	cap_add(o->b, out, caps, OPT_LISTENER_SESSIONS, o->listen, scope_text(o->b, o->listen),
 		own_limit(o->listen, OPT_LISTENER_SESSIONS));
+	out->outer_caps = out->cap_count;
 	peer_cap_add(o, chain, out, caps, OPT_SERVICE_SESSIONS);
 	peer_cap_add(o, chain, out, caps, OPT_LISTENER_SESSIONS);
 	out->caps = caps;
@@ -188,6 +189,8 @@ static void settings_build(const struct opening *o, const struct chain *c, struc
 	out->tls = tls_build(o->b, c);
 	if ((v = chain_value(c, OPT_TLS_VERIFY_MODE)) != NULL)
 		out->require_verified = v->number != 0;
+	v = chain_value(c, OPT_SMTP_EXTENSIONS);
+	out->extensions = v != NULL ? (unsigned)v->number : EXTENSION_XCLIENT;
 	if ((v = chain_value(c, OPT_RELAY_HOSTS)) != NULL)
 		out->relay_hosts = v->blocks;
 	if ((v = chain_value(c, OPT_RELAY_DOMAINS)) != NULL)
@@ -277,6 +280,13 @@ static struct peer_map *peers_build(const struct opening *o)
 
 /* --- doors --- */
 
+static struct cidr_list blocks_of(const struct chain *c, enum option_id id)
+{
+	const struct option_value *v = chain_value(c, id);
+
+	return v != NULL ? v->blocks : (struct cidr_list){ 0 };
+}
+
 static void door_build(struct opening *o, struct door *d)
 {
 	struct audit *audit = o->b->world->audit;
@@ -287,6 +297,10 @@ static void door_build(struct opening *o, struct door *d)
 	d->backlog = (int)chain_number(&chain, OPT_LISTEN_BACKLOG);
 	d->file_mode = (unsigned)chain_number(&chain, OPT_FILE_MODE);
 	d->endpoint = audit_endpoint(audit, audit_service_find(audit, "SMTP"), d->name);
+	d->proxied = chain_truth(&chain, OPT_PROXY_PROTOCOL);
+	d->proxy_ms = (uint32_t)chain_number(&chain, OPT_PROXY_PROTOCOL_TIMEOUT);
+	d->proxy_hosts = blocks_of(&chain, OPT_PROXY_HOSTS);
+	d->xclient_hosts = blocks_of(&chain, OPT_XCLIENT_HOSTS);
 	o->routes = routes_build(o);
 	settings_build(o, &chain, &d->plain);
 	d->peers = peers_build(o);
@@ -355,6 +369,18 @@ static bool says_who_may_relay(const struct conf_scope *scope)
 	return false;
 }
 
+/* Nobody could connect. */
+static void check_proxies(struct build *b, const struct conf_scope *listen,
+			  const struct conf_scope *esmtp)
+{
+	const struct chain chain = { .at = { listen, esmtp }, .count = 2 };
+
+	if (chain_truth(&chain, OPT_PROXY_PROTOCOL) && !chain_find(&chain, OPT_PROXY_HOSTS))
+		complain(b->complaints, listen->at,
+			 "Listen \"%s\" with Proxy_Protocol has nobody to believe, expected Proxy_Hosts",
+			 listen->title);
+}
+
 static void check_listens(struct build *b, const struct conf_scope *esmtp)
 {
 	const struct conf_scope *top = &b->conf->top, *listen = NULL;
@@ -366,6 +392,7 @@ static void check_listens(struct build *b, const struct conf_scope *esmtp)
 			 esmtp->row->name);
 	while ((listen = scope_next(esmtp, SCOPE_LISTEN, listen)) != NULL) {
 		check_one_hop(b, listen);
+		check_proxies(b, listen, esmtp);
 		if (!around && !has_hop(listen) && scope_next(listen, SCOPE_DOMAIN, NULL) == NULL)
 			complain(
 				b->complaints, listen->at,

@@ -242,6 +242,32 @@ enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out)
 	return STREAM_GOT;
 }
 
+/* Who takes nothing never comes to the end behind it: that has to be asked for. */
+enum stream_got stream_peek(struct stream *s, char *room, size_t max, struct slice *bytes_out)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLRDHUP };
+	ssize_t n;
+
+	CHECK(s->tls == NULL && s->view.len == 0);
+	do
+		n = recv(s->fd, room, max, MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	if (n > 0 && poll(&p, 1, 0) > 0) {
+		s->fin |= (p.revents & POLLRDHUP) != 0;
+		if (p.revents & (POLLERR | POLLHUP))
+			broke(s, ECONNRESET);
+	}
+	*bytes_out = (struct slice){ room, n > 0 ? (size_t)n : 0 };
+	if (n > 0)
+		return s->error != 0 ? STREAM_OVER : STREAM_GOT;
+	s->readable = false;
+	if (n == 0)
+		s->fin = true;
+	else if (errno != EAGAIN && errno != EWOULDBLOCK)
+		broke(s, errno);
+	return is_over(s) ? STREAM_OVER : STREAM_NOTHING;
+}
+
 /* Whether records hold any input, only opening one can tell. */
 static bool has_secret_input(struct stream *s)
 {
@@ -286,8 +312,11 @@ void stream_drop_input(struct stream *s, size_t max)
 	ssize_t n = 1;
 
 	forget_unread(s);
-	for (size_t dropped = 0; s->fd >= 0 && n > 0 && dropped < max; dropped += (size_t)n)
-		n = recv(s->fd, nowhere, sizeof nowhere, MSG_DONTWAIT);
+	for (size_t dropped = 0; s->fd >= 0 && n > 0 && dropped < max; dropped += (size_t)n) {
+		size_t left = max - dropped;
+
+		n = recv(s->fd, nowhere, left < sizeof nowhere ? left : sizeof nowhere, MSG_DONTWAIT);
+	}
 }
 
 /*

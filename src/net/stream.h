@@ -93,6 +93,9 @@ enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out
 /* Whatever is there; stream_eat says how much of it was taken. */
 enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out);
 void stream_eat(struct stream *s, size_t len);
+/* A look at what is in the socket, through room, before anything was taken from the stream: for what
+ * must be taken to the octet, because TLS may follow. stream_drop_input takes it. */
+enum stream_got stream_peek(struct stream *s, char *room, size_t max, struct slice *bytes_out);
 /* Something unread is there: in the buffer or in the socket. */
 bool stream_has_input(struct stream *s);
 /* What is unread is thrown away, up to max octets of the socket's: nobody will want more of a stream

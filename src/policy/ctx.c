@@ -73,6 +73,18 @@ bool ctx_delete(struct ctx *ctx, struct slice key)
 	return true;
 }
 
+bool ctx_next(const struct ctx *ctx, const struct ctx_entry **at, struct slice *key_out, struct slice *value_out)
+{
+	const struct ctx_entry *e = *at != NULL ? (*at)->next : ctx->first;
+
+	*at = e;
+	if (e == NULL)
+		return false;
+	*key_out = (struct slice){ e->bytes, e->key_len };
+	*value_out = (struct slice){ e->bytes + e->key_len, e->value_len };
+	return true;
+}
+
 void ctx_clear(struct ctx *ctx)
 {
 	struct ctx_entry *e, *next;

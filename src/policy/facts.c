@@ -162,6 +162,30 @@ bool facts_get(const struct facts *facts, enum ctx_kind kind, struct slice key,
 	return false;
 }
 
+void facts_each(const struct facts *facts, enum ctx_kind kind, facts_visit *visit, void *arg)
+{
+	static const struct ctx none;
+	const struct ctx *mess = facts->mail != NULL ? &facts->mail->mess : &none;
+	const struct ctx *set = kind == CTX_CONN ? &facts->conn : mess;
+	const struct ctx *preset = kind == CTX_CONN && facts->preset != NULL ? facts->preset : &none;
+	const struct ctx_entry *at = NULL;
+	struct slice key, value, other;
+	char room[FACTS_ROOM];
+
+	while (ctx_next(set, &at, &key, &value))
+		visit(arg, key, value);
+	while (ctx_next(preset, &at, &key, &value)) {
+		if (!ctx_get(set, key, &other))
+			visit(arg, key, value);
+	}
+	for (size_t i = 0; i < sizeof computed_keys / sizeof computed_keys[0]; i++) {
+		key = computed_keys[i].key;
+		if (computed_keys[i].kind == kind && !ctx_get(set, key, &other) && !ctx_get(preset, key, &other) &&
+		    compute(facts, (enum computed)i, room, &value))
+			visit(arg, key, value);
+	}
+}
+
 static struct ctx *ctx_of(struct facts *facts, enum ctx_kind kind)
 {
 	if (kind == CTX_CONN)

@@ -35,6 +35,8 @@ const char *ctx_set(struct ctx *ctx, struct slice key, struct slice value)
 	__attribute__((warn_unused_result));
 bool ctx_delete(struct ctx *ctx, struct slice key);
 void ctx_clear(struct ctx *ctx);
+/* One entry after the other; *at begins as NULL. false: no more. */
+bool ctx_next(const struct ctx *ctx, const struct ctx_entry **at, struct slice *key_out, struct slice *value_out);
 
 /* One MAIL transaction. */
 struct facts_mail {
@@ -76,6 +78,9 @@ struct facts {
 enum { FACTS_ROOM = 24 };
 bool facts_get(const struct facts *facts, enum ctx_kind kind, struct slice key,
 	       char room[FACTS_ROOM], struct slice *out);
+/* Everything that facts_get() would find, each once. */
+typedef void facts_visit(void *arg, struct slice key, struct slice value);
+void facts_each(const struct facts *facts, enum ctx_kind kind, facts_visit *visit, void *arg);
 /* NULL, or why not (D85: there is no message dictionary before MAIL). */
 const char *facts_set(struct facts *facts, enum ctx_kind kind, struct slice key, struct slice value)
 	__attribute__((warn_unused_result));

@@ -48,9 +48,10 @@ static struct buf received_header(const struct session *s)
 
 	addr_print(&s->facts.peer, peer);
 	buf_init(&line, 0);
-	fits = buf_printf(&line, "Received: from %.*s (unknown [%s%s])\r\n\t",
+	fits = buf_printf(&line, "Received: from %.*s (%s [%s%s])\r\n\t",
 			  s->facts.helo.len > 0 ? (int)s->facts.helo.len : 7,
 			  s->facts.helo.len > 0 ? s->facts.helo.at : "unknown",
+			  s->client_name != NULL ? s->client_name : "unknown",
 			  s->facts.peer.family == ADDR_V6 ? "IPv6:" : "", peer);
 	if (tls != NULL)
 		fits = fits && buf_printf(&line, "(using %s with cipher %s (%d/%d bits))\r\n\t", tls->version,

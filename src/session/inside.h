@@ -3,11 +3,14 @@
  * includes it.
  *
  *   session.c   birth, reading
+ *   proxy.c     the PROXY header before all else
+ *   identity.c  who the client is, and what follows from that: counts, caps, settings
  *   wait.c      parking and waking, timeouts
  *   tarpit.c    who is held back, and how many may be
  *   leave.c     goodbye and death
  *   secure.c    into TLS
  *   verbs.c     the verb table: what each command checks and does
+ *   trusted.c   the verbs for those who may speak for others: XCLIENT and its kin
  *   judge.c     asking policy, tarpits, refusals
  *   mail.c      the transaction: MAIL, RCPT, and what the next hop says to them
  *   body.c      the message: reading, judging, handing on
@@ -22,7 +25,7 @@
 #include "smtp/reply.h"
 
 /* The verbs that are tallied for the summary line, in its order. */
-enum verb_id { VERB_HELO, VERB_EHLO, VERB_STARTTLS, VERB_MAIL, VERB_RCPT, VERB_DATA, VERB_RSET, VERB_NOOP, VERB_VRFY, VERB_QUIT, VERB_OTHER, VERB_COUNT };
+enum verb_id { VERB_HELO, VERB_EHLO, VERB_STARTTLS, VERB_MAIL, VERB_RCPT, VERB_DATA, VERB_RSET, VERB_NOOP, VERB_VRFY, VERB_QUIT, VERB_XCLIENT, VERB_OTHER, VERB_COUNT };
 
 struct tally {
 	uint16_t good;
@@ -90,12 +93,34 @@ struct session {
 	struct verdict verdict;
 	struct transaction *mail;	 /* NULL: none */
 	char *helo_line;		 /* "EHLO name" */
+	char *client_name;		 /* XCLIENT's word for it; NULL: none, as of the next */
+	char *login;
 	struct tally tally[VERB_COUNT];
 };
 
 /* session.c */
 void session_enter(struct session *s, enum session_state state); /* the only place that changes it */
+/* It is known who comes: counted, if there is room, and asked about. */
+void session_arrive(struct session *s, const struct addr *peer, uint16_t peer_port);
+/* The connect phase and the banner, once more for a new client. */
+void session_greet(struct session *s);
+
+/* proxy.c */
+void proxy_await(struct session *s);
+void proxy_read(struct session *s);
+
+/* identity.c */
+/*
+ * From now on the client is this one: it is in the counts (D37) or moves in them (D49), and the
+ * settings, the caps (D76) and the right to relay are its own. by: what said so, NULL: its
+ * connection. False: a cap is full, and 421 has been said.
+ */
+bool session_identify(struct session *s, const struct addr *peer, uint16_t peer_port, const char *by);
+/* Before that: a slot of each cap that is of no Peer. */
+bool session_take_outer_caps(struct session *s);
 void session_give_caps(struct session *s);
+/* All that the last client said is forgotten. */
+void session_forget_client(struct session *s);
 
 /* wait.c */
 /* Read no more until the wait is over; then `after`. */
@@ -128,6 +153,14 @@ void secure_failed(struct session *s, enum ending how, const char *why);
 
 /* verbs.c */
 void verb_serve(struct session *s, struct slice line);
+void session_set_helo(struct session *s, struct slice line, struct slice name); /* name lies in line */
+
+/* trusted.c */
+typedef void verb_serve_fn(struct session *s, struct slice line, struct slice args);
+verb_serve_fn trusted_xclient, trusted_xremoteip, trusted_xsetcontext, trusted_xdumpcontext;
+enum { TRUSTED_OFFER_MAX = 160 };
+/* Lines of the EHLO reply, each after a '\n'. */
+const char *trusted_offer(const struct session *s, char out[TRUSTED_OFFER_MAX]);
 
 /* judge.c */
 /* Ask policy about the phase; `granted` runs when nothing is against it. */
@@ -154,7 +187,9 @@ void session_reply_text(struct session *s, unsigned code, const char *text); /* 
 void session_error(struct session *s, unsigned code, const char *text);	     /* counted against Max_Errors */
 void session_fault(struct session *s, syntax_fault fault);
 void session_banner(struct session *s);
-void session_log_connect(struct session *s);
+void session_log_connect(struct session *s, const struct addr *via);
+void session_log_moved(struct session *s, const struct addr *from, const char *by);
+void session_log_unproxied(struct session *s, const char *why); /* counted, too */
 void session_log_refusal(struct session *s, enum phase phase, unsigned code, const char *text);
 void session_log_tls(struct session *s);
 void session_log_tls_failure(struct session *s, const char *why);

@@ -29,11 +29,9 @@ void session_end(struct session *s, enum ending how)
 	if (s->run != NULL)
 		policy_cancel(s->run);
 	mail_over(s);
-	policy_session_over(s->rules->policy, &s->facts);
 	session_log_end(s, how);
-	ctx_clear(&s->facts.conn);
+	session_forget_client(s);
 	verdict_clear(&s->verdict);
-	free(s->helo_line);
 
 	/* Out of every count before the client can see the close (D37). */
 	audit_leave(&s->ticket);

@@ -27,6 +27,14 @@ struct cap {
 	const char *scope;     /* where it was written: "Listen \"*:25\"", for the log */
 };
 
+/* What only XClient_Hosts may use: SMTP_Extensions. */
+enum extension {
+	EXTENSION_XCLIENT = 1 << 0,
+	EXTENSION_XREMOTEIP = 1 << 1,
+	EXTENSION_XSETCONTEXT = 1 << 2,
+	EXTENSION_XDUMPCONTEXT = 1 << 3,
+};
+
 struct domain_list {
 	char **patterns; /* "example.org", "*.example.org"; lower case */
 	unsigned count;
@@ -70,6 +78,8 @@ struct settings {
 	const struct route_table *routes; /* borrowed from the rules */
 	const struct cap *caps;	      /* all must have room; in the order in which they are taken */
 	unsigned cap_count;
+	unsigned outer_caps;	      /* the first so many are of no Peer: the same for the whole door */
+	unsigned extensions;	      /* bits of enum extension */
 };
 
 /* One Listen of an ESMTP_Listener. */
@@ -79,6 +89,10 @@ struct door {
 	int backlog;
 	unsigned file_mode;
 	struct audit_endpoint *endpoint; /* borrowed */
+	bool proxied;		      /* connections begin with a PROXY header */
+	uint32_t proxy_ms;	      /* for the whole header; 0: no limit of its own */
+	struct cidr_list proxy_hosts; /* who may connect, if proxied */
+	struct cidr_list xclient_hosts;
 	struct settings plain;	      /* for peers that no Peer scope names */
 	struct peer_map *peers;	      /* NULL: there are no Peer scopes */
 };

@@ -11,13 +11,15 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "smtp/smtp.h"
 
 /* --- to the client ------------------------------------------------------------------------- */
 
 /* Greetings carry no enhanced code, and 354 has none (RFC 2034 4). */
 static bool wants_enhanced(const struct session *s, unsigned code)
 {
-	return s->extended && s->verb != VERB_EHLO && s->verb != VERB_HELO && code != 354;
+	return s->extended && s->verb != VERB_EHLO && s->verb != VERB_HELO && s->verb != VERB_XCLIENT &&
+	       code != 354;
 }
 
 void session_reply_text(struct session *s, unsigned code, const char *text)
@@ -26,7 +28,8 @@ void session_reply_text(struct session *s, unsigned code, const char *text)
 		return;
 	if (code < 400 && code != 354) /* which is only half of an answer */
 		s->tally[s->verb].good++;
-	if (!s->settings->wrapped || s->facts.tls != NULL) /* in the clear a wrapped client hears nothing */
+	/* In the clear a wrapped client hears nothing; who moved to a block of such ones has been heard. */
+	if (!s->settings->wrapped || s->facts.tls != NULL || s->commands > 0)
 		CHECK(reply_write(stream_out(&s->client), code, text, wants_enhanced(s, code)));
 	if (s->close_next && code != 354)
 		session_goodbye(s, END_REFUSED);
@@ -65,35 +68,73 @@ void session_banner(struct session *s)
 {
 	const char *fixed = s->settings->static_banner;
 
-	s->verb = VERB_HELO; /* a greeting, for its want of enhanced codes */
 	if (fixed != NULL)
 		session_reply_text(s, 220, fixed + 4);
 	else
 		session_reply(s, 220, "%s ESMTP Tidewaiter", s->settings->banner_hostname);
-	s->tally[VERB_HELO].good = 0;
+	if (s->commands == 0)
+		s->tally[VERB_HELO].good = 0; /* it was no answer to one */
 }
 
 /* --- to the log ---------------------------------------------------------------------------- */
 
+/* As in Postfix's log: "name[address]". */
 struct who {
 	char addr[ADDR_TEXT_MAX];
+	char text[SMTP_DOMAIN_MAX + ADDR_TEXT_MAX + 3];
 };
 
 static const char *client(const struct session *s, struct who *who)
 {
-	return addr_print(&s->facts.peer, who->addr);
+	const char *name = s->client_name != NULL ? s->client_name : "unknown";
+
+	addr_print(&s->facts.peer, who->addr);
+	snprintf(who->text, sizeof who->text, "%s[%s]", name, who->addr);
+	return who->addr;
 }
 
-void session_log_connect(struct session *s)
+void session_log_connect(struct session *s, const struct addr *via)
 {
+	char proxy[ADDR_TEXT_MAX] = "";
+	bool proxied = !addr_equal(via, &s->facts.peer);
 	struct who who;
 
 	if (!log_wants(LOG_INFO))
 		return;
+	if (proxied)
+		addr_print(via, proxy);
 	log_event(LOG_INFO, "connect", s->facts.session,
 		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_END },
-		  "connect from unknown[%s]", who.addr);
+					LOG_STR("service", "SMTP"),
+					{ .key = proxied ? "proxy" : NULL, .text = proxy }, LOG_END },
+		  "connect from %s%s%s", who.text, proxied ? " by way of " : "", proxy);
+}
+
+void session_log_moved(struct session *s, const struct addr *from, const char *by)
+{
+	char was[ADDR_TEXT_MAX];
+	struct who who;
+
+	if (!log_wants(LOG_INFO))
+		return;
+	addr_print(from, was);
+	log_event(LOG_INFO, "client", s->facts.session,
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("was", was), LOG_STR("by", by), LOG_END },
+		  "client [%s] is now %s by %s", was, who.text, by);
+}
+
+void session_log_unproxied(struct session *s, const char *why)
+{
+	struct who who;
+
+	stat_add(&s->worker->stats.unproxied, 1);
+	if (!log_wants(LOG_INFO))
+		return;
+	log_event(LOG_INFO, "unproxied", s->facts.session,
+		  (struct log_field[]){ LOG_STR("proxy", client(s, &who)), LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("reason", why), LOG_END },
+		  "no session for [%s] on %s: %s", who.addr, s->door->name, why);
 }
 
 static void text_of(char *to, size_t size, struct slice from)
@@ -123,8 +164,8 @@ void session_log_refusal(struct session *s, enum phase phase, unsigned code, con
 					LOG_STR("service", "SMTP"), LOG_STR("phase", phase_name(phase)),
 					LOG_INT("code", code), LOG_STR("from", from), LOG_STR("to", to),
 					LOG_STR("helo", helo), LOG_STR("reply", text), LOG_END },
-		  "NOQUEUE: reject: %s from unknown[%s]: %u %s%s; from=<%s> to=<%s> proto=%s helo=<%s>", verb,
-		  who.addr, code, about, text, from, to, s->extended ? "ESMTP" : "SMTP", helo);
+		  "NOQUEUE: reject: %s from %s: %u %s%s; from=<%s> to=<%s> proto=%s helo=<%s>", verb,
+		  who.text, code, about, text, from, to, s->extended ? "ESMTP" : "SMTP", helo);
 }
 
 /* Postfix's words: a certificate that was shown is good or not. */
@@ -148,8 +189,8 @@ void session_log_tls(struct session *s)
 					LOG_STR("cipher", tls->cipher), LOG_INT("bits", tls->used_bits),
 					LOG_STR("subject", tls->subject != NULL ? tls->subject : ""),
 					LOG_INT("verified", tls->verified), LOG_END },
-		  "%s TLS connection established from unknown[%s]: %s with cipher %s (%d/%d bits)%s%s", trust_in(tls),
-		  who.addr, tls->version, tls->cipher, tls->used_bits, tls->cipher_bits,
+		  "%s TLS connection established from %s: %s with cipher %s (%d/%d bits)%s%s", trust_in(tls),
+		  who.text, tls->version, tls->cipher, tls->used_bits, tls->cipher_bits,
 		  tls->subject != NULL ? " subject=" : "", tls->subject != NULL ? tls->subject : "");
 }
 
@@ -162,7 +203,7 @@ void session_log_tls_failure(struct session *s, const char *why)
 	log_event(LOG_INFO, "tls_failure", s->facts.session,
 		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
 					LOG_STR("service", "SMTP"), LOG_STR("reason", why), LOG_END },
-		  "TLS handshake failed from unknown[%s]: %s", who.addr, why);
+		  "TLS handshake failed from %s: %s", who.text, why);
 }
 
 void session_log_injection(struct session *s, unsigned code, const char *text)
@@ -175,7 +216,7 @@ void session_log_injection(struct session *s, unsigned code, const char *text)
 		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
 					LOG_STR("service", "SMTP"), LOG_STR("phase", "starttls"), LOG_INT("code", code),
 					LOG_STR("reply", text), LOG_END },
-		  "NOQUEUE: reject: STARTTLS from unknown[%s]: %u %s; proto=%s", who.addr, code, text,
+		  "NOQUEUE: reject: STARTTLS from %s: %u %s; proto=%s", who.text, code, text,
 		  s->extended ? "ESMTP" : "SMTP");
 }
 
@@ -195,15 +236,15 @@ void session_log_delivery(struct session *s, const struct reply *reply)
 					LOG_INT("size", (int64_t)t->reader.size),
 					LOG_STR("relay", relay_peer(t->relay)), LOG_INT("code", reply->code),
 					LOG_STR("reply", reply->text != NULL ? reply->text : ""), LOG_END },
-		  "from=<%s>, to=<%s>, nrcpt=%u, size=%" PRIu64 ", client=unknown[%s], relay=%s, delay=%.2f, status=sent (%u %s)",
-		  from, t->first_rcpt, t->facts.rcpt_count, t->reader.size, who.addr, relay_peer(t->relay),
+		  "from=<%s>, to=<%s>, nrcpt=%u, size=%" PRIu64 ", client=%s, relay=%s, delay=%.2f, status=sent (%u %s)",
+		  from, t->first_rcpt, t->facts.rcpt_count, t->reader.size, who.text, relay_peer(t->relay),
 		  (double)(clock_ms() - t->began_ms) / 1000, reply->code, reply->text != NULL ? reply->text : "");
 }
 
 static const char *const verb_words[VERB_COUNT] = {
 	[VERB_HELO] = "helo", [VERB_EHLO] = "ehlo", [VERB_STARTTLS] = "starttls", [VERB_MAIL] = "mail", [VERB_RCPT] = "rcpt",
 	[VERB_DATA] = "data", [VERB_RSET] = "rset", [VERB_NOOP] = "noop", [VERB_VRFY] = "vrfy",
-	[VERB_QUIT] = "quit", [VERB_OTHER] = "unknown",
+	[VERB_QUIT] = "quit", [VERB_XCLIENT] = "xclient", [VERB_OTHER] = "unknown",
 };
 
 /* "ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4" */
@@ -232,7 +273,7 @@ static const char *last_verb(const struct session *s)
 	static const char *const after[VERB_COUNT] = {
 		[VERB_HELO] = "HELO", [VERB_EHLO] = "EHLO", [VERB_STARTTLS] = "STARTTLS", [VERB_MAIL] = "MAIL", [VERB_RCPT] = "RCPT",
 		[VERB_DATA] = "DATA", [VERB_RSET] = "RSET", [VERB_NOOP] = "NOOP", [VERB_VRFY] = "VRFY",
-		[VERB_QUIT] = "QUIT", [VERB_OTHER] = "UNKNOWN",
+		[VERB_QUIT] = "QUIT", [VERB_XCLIENT] = "XCLIENT", [VERB_OTHER] = "UNKNOWN",
 	};
 
 	return s->commands == 0 ? "CONNECT" : after[s->verb];
@@ -253,15 +294,21 @@ void session_log_end(struct session *s, enum ending how)
 		stat_add(&s->worker->stats.hangups, 1);
 	if (how == END_TIMEOUT)
 		stat_add(&s->worker->stats.timeouts, 1);
+	if (s->ticket.endpoint == NULL) { /* it has not been a session yet */
+		if (how == END_HANGUP || how == END_TIMEOUT)
+			session_log_unproxied(s, how == END_HANGUP ? "it left before its PROXY header"
+								   : "its PROXY header did not come in time");
+		return;
+	}
 	if (!log_wants(LOG_INFO))
 		return;
 	client(s, &who);
 	if (how == END_HANGUP)
-		log_event(LOG_INFO, "lost", s->facts.session, NULL, "lost connection after %s from unknown[%s]",
-			  last_verb(s), who.addr);
+		log_event(LOG_INFO, "lost", s->facts.session, NULL, "lost connection after %s from %s",
+			  last_verb(s), who.text);
 	else if (how == END_TIMEOUT)
-		log_event(LOG_INFO, "timeout", s->facts.session, NULL, "timeout after %s from unknown[%s]",
-			  last_verb(s), who.addr);
+		log_event(LOG_INFO, "timeout", s->facts.session, NULL, "timeout after %s from %s",
+			  last_verb(s), who.text);
 	tally_print(s, tally, sizeof tally);
 	log_event(LOG_INFO, "disconnect", s->facts.session,
 		  (struct log_field[]){ LOG_STR("client", who.addr), LOG_STR("listener", s->door->name),
@@ -272,7 +319,7 @@ void session_log_end(struct session *s, enum ending how)
 					LOG_INT("early_talker", s->facts.early_talker),
 					LOG_STR("tls", s->facts.tls != NULL ? s->facts.tls->version : ""),
 					LOG_INT("lived_ms", (int64_t)(lived * 1000)), LOG_END },
-		  "disconnect from unknown[%s]%s messages=%u tarpit=%.1f time=%.2f end=%s%s", who.addr, tally,
+		  "disconnect from %s%s messages=%u tarpit=%.1f time=%.2f end=%s%s", who.text, tally,
 		  s->facts.message_count, (double)s->tarpit_ms / 1000, lived, endings[how],
 		  s->facts.early_talker ? " early_talker" : "");
 }

@@ -95,6 +95,8 @@ static void hear(void *owner, enum stream_news news)
 	case STREAM_INPUT:
 		if (s->wait == WAIT_NONE)
 			session_step(s);
+		else if (s->wait == WAIT_PROXY)
+			proxy_read(s);
 		return;
 	case STREAM_DRAINED:
 		if (s->wait == WAIT_OUTPUT || s->wait == WAIT_GOODBYE)
@@ -162,30 +164,20 @@ static void ask_accept(struct session *s)
 	session_ask(s, PHASE_ACCEPT, accept_granted);
 }
 
-/* The first cap without room; NULL when a slot of each is ours (D76). */
-static const struct cap *take_caps(struct session *s)
+void session_greet(struct session *s)
 {
-	const struct settings *set = s->settings;
-
-	for (; s->caps_taken < set->cap_count; s->caps_taken++) {
-		const struct cap *cap = &set->caps[s->caps_taken];
-
-		if (!budget_take(cap->budget, cap->limit))
-			return cap;
-	}
-	return NULL;
+	session_enter(s, SESSION_GREET);
+	session_ask(s, PHASE_CONNECT, greet);
 }
 
-/* A refused session uses no slot, not even of the caps that had room (D76). */
-void session_give_caps(struct session *s)
+void session_arrive(struct session *s, const struct addr *peer, uint16_t peer_port)
 {
-	while (s->caps_taken > 0)
-		budget_give(s->settings->caps[--s->caps_taken].budget);
-}
-
-static bool may_relay(const struct session *s)
-{
-	return s->settings->open_relay || cidr_list_has(&s->settings->relay_hosts, &s->facts.peer);
+	if (!session_identify(s, peer, peer_port, NULL))
+		return;
+	if (s->settings->wrapped)
+		session_secure(s, ask_accept);
+	else
+		ask_accept(s);
 }
 
 static void facts_begin(struct session *s, const struct addr *peer, uint16_t peer_port)
@@ -199,20 +191,17 @@ static void facts_begin(struct session *s, const struct addr *peer, uint16_t pee
 	f->peer_port = peer_port;
 	f->local = s->door->where.addr;
 	f->local_port = s->door->where.port;
-	f->preset = &s->settings->context;
-	f->can_relay = may_relay(s);
 }
 
 void session_begin(struct worker *w, struct rules *rules, const struct door *door, int fd,
 		   const struct addr *peer, uint16_t peer_port)
 {
 	struct session *s = mem_new(sizeof *s);
-	const struct cap *full;
 
 	s->worker = w;
 	s->rules = rules_ref(rules);
 	s->door = door;
-	s->settings = door_settings(door, peer);
+	s->settings = &door->plain; /* until it is known who comes */
 	s->began_ms = s->heard_ms = s->waiting_ms = clock_ms();
 	facts_begin(s, peer, peer_port);
 	stream_open(&s->client, w->loop, fd, hear, s);
@@ -221,19 +210,11 @@ void session_begin(struct worker *w, struct rules *rules, const struct door *doo
 	w->session_count++;
 	stat_add(&w->stats.connections, 1);
 
-	audit_enter(door->endpoint, peer, &s->ticket); /* before any policy sees it (D37) */
-	session_log_connect(s);
 	session_be_patient(s);
-	full = take_caps(s);
-	if (full != NULL) {
-		session_give_caps(s);
-		stat_add(&w->stats.capped, 1);
-		session_refuse(s, PHASE_ACCEPT, 421, "4.4.5 Service unavailable, concurrency limit reached.");
-	} else if (s->settings->wrapped) {
-		session_secure(s, ask_accept);
-	} else {
-		ask_accept(s);
-	}
+	if (door->proxied)
+		proxy_await(s);
+	else
+		session_arrive(s, peer, peer_port);
 	session_settle(s);
 }
 

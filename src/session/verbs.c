@@ -27,22 +27,33 @@ struct verb {
 	enum verb_id id;
 	unsigned when;
 	unsigned traits;
-	void (*serve)(struct session *s, struct slice line, struct slice args);
+	verb_serve_fn *serve;
 };
 
 /* --- HELO, EHLO ---------------------------------------------------------------------------- */
 
 static void helo_granted(struct session *s)
 {
+	char trusted[TRUSTED_OFFER_MAX];
+
 	mail_over(s); /* RFC 5321 4.1.4: EHLO is a RSET too */
 	session_enter(s, SESSION_READY);
 	if (!s->extended) {
 		session_reply(s, 250, "%s", s->settings->banner_hostname);
 		return;
 	}
-	session_reply(s, 250, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8",
+	session_reply(s, 250, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8%s",
 		      s->settings->banner_hostname, (unsigned long long)s->settings->max_message_size,
-		      s->settings->tls != NULL && s->facts.tls == NULL ? "STARTTLS\n" : "");
+		      s->settings->tls != NULL && s->facts.tls == NULL ? "STARTTLS\n" : "",
+		      trusted_offer(s, trusted));
+}
+
+void session_set_helo(struct session *s, struct slice line, struct slice name)
+{
+	free(s->helo_line);
+	s->helo_line = mem_strndup(line.at, line.len);
+	s->facts.helo_line = (struct slice){ s->helo_line, line.len };
+	s->facts.helo = (struct slice){ s->helo_line + (name.at - line.at), name.len };
 }
 
 static void greet(struct session *s, struct slice line, struct slice args, bool extended)
@@ -54,10 +65,7 @@ static void greet(struct session *s, struct slice line, struct slice args, bool 
 		session_fault(s, fault);
 		return;
 	}
-	free(s->helo_line);
-	s->helo_line = mem_strndup(line.at, line.len);
-	s->facts.helo_line = (struct slice){ s->helo_line, line.len };
-	s->facts.helo = (struct slice){ s->helo_line + (name.at - line.at), name.len };
+	session_set_helo(s, line, name);
 	s->extended = extended;
 	session_ask(s, PHASE_EHLO, helo_granted);
 }
@@ -204,6 +212,10 @@ static const struct verb verbs[] = {
 	{ "EXPN", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
 	{ "ETRN", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
 	{ "AUTH", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
+	{ "XCLIENT", VERB_XCLIENT, AT_HELO | AT_READY, 0, trusted_xclient },
+	{ "XREMOTEIP", VERB_OTHER, AT_ANY, 0, trusted_xremoteip },
+	{ "XSETCONTEXT", VERB_OTHER, AT_ANY, 0, trusted_xsetcontext },
+	{ "XDUMPCONTEXT", VERB_OTHER, AT_ANY, NO_ARGS, trusted_xdumpcontext },
 	{ "GET", VERB_OTHER, AT_ANY, FORBIDDEN, forbidden },
 	{ "POST", VERB_OTHER, AT_ANY, FORBIDDEN, forbidden },
 	{ "CONNECT", VERB_OTHER, AT_ANY, FORBIDDEN, forbidden },
@@ -223,6 +235,8 @@ static const char *out_of_order(const struct session *s, const struct verb *v)
 	switch (v->id) {
 	case VERB_MAIL:
 		return "5.5.1 Error: nested MAIL command";
+	case VERB_XCLIENT:
+		return "5.5.1 Error: MAIL transaction in progress";
 	case VERB_RCPT:
 		return "5.5.1 Error: need MAIL command";
 	case VERB_DATA:

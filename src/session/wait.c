@@ -10,7 +10,7 @@
 enum { HANDSHAKE_MS = 300000 }; /* also where nothing else is limited */
 
 static const char *const wait_names[] = {
-	[WAIT_NONE] = "none",	  [WAIT_TLS] = "tls",	    [WAIT_BANNER] = "banner",
+	[WAIT_NONE] = "none",	  [WAIT_PROXY] = "proxy",   [WAIT_TLS] = "tls",	      [WAIT_BANNER] = "banner",
 	[WAIT_POLICY] = "policy", [WAIT_TARPIT] = "tarpit", [WAIT_RELAY] = "relay",   [WAIT_DISK] = "disk",
 	[WAIT_OUTPUT] = "output", [WAIT_GOODBYE] = "goodbye",
 };
@@ -28,6 +28,7 @@ static int64_t patience_left(const struct session *s, uint64_t now)
 		uint64_t since;
 		uint32_t limit;
 	} clocks[] = {
+		{ s->began_ms, s->wait == WAIT_PROXY ? s->door->proxy_ms : 0 },
 		{ s->heard_ms, set->idle_ms },
 		{ s->waiting_ms, set->command_ms },
 		{ s->waiting_ms, s->wait == WAIT_TLS ? HANDSHAKE_MS : 0 },
@@ -96,6 +97,7 @@ void session_timer_fired(void *owner)
 		session_end(s, END_TIMEOUT);
 		return;
 	case WAIT_NONE:
+	case WAIT_PROXY:
 	case WAIT_TLS:
 	case WAIT_OUTPUT:
 		left = patience_left(s, clock_ms());

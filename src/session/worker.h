@@ -20,6 +20,7 @@
 #define WORKER_STATS(X)                                                   \
 	X(connections, "connections accepted")                            \
 	X(capped, "connections refused by a session cap")                 \
+	X(unproxied, "connections closed for want of a PROXY header")     \
 	X(commands, "commands read")                                      \
 	X(errors, "commands refused for syntax or order")                 \
 	X(rejections, "connect, EHLO, MAIL, RCPT and DATA refused (D38)") \

@@ -238,10 +238,17 @@ static void test_complains(void **state)
 		  "t.conf:1:1: Pathway is not available in Tidewaiter\n"
 		  "t.conf:2:18: Pathway is not available in Tidewaiter\n" },
 		{ "not yet",
-		  "ESMTP_Listener { SMTP_Extensions = \"x\" always_allow = true }\nECStream_Listener { Listen \"x\" { } }",
-		  "t.conf:1:18: SMTP_Extensions is not available yet\n"
-		  "t.conf:1:40: always_allow is not available yet\n"
+		  "ESMTP_Listener { Allow_IP_Literal = \"x\" always_allow = true }\nECStream_Listener { Listen \"x\" { } }",
+		  "t.conf:1:18: Allow_IP_Literal is not available yet\n"
+		  "t.conf:1:41: always_allow is not available yet\n"
 		  "t.conf:2:1: ECStream_Listener is not available yet\n" },
+		{ "an extension that there is not", "ESMTP_Listener { SMTP_Extensions = ( \"XCLIENT\" \"AUTH PLAIN\" \"X\" ) }",
+		  "t.conf:1:48: SMTP_Extensions holds \"AUTH PLAIN\", AUTH is not available yet\n"
+		  "t.conf:1:61: SMTP_Extensions holds \"X\", expected XCLIENT, XREMOTEIP, XSETCONTEXT or XDUMPCONTEXT\n" },
+		{ "T14 PROXY and XCLIENT are the listener's",
+		  "Proxy_Hosts = ( \"::1\" )\nESMTP_Listener { Peer \"::/0\" { XClient_Hosts = ( \"::1\" ) } }",
+		  "t.conf:1:1: Proxy_Hosts cannot stand at the top level, expected it in ESMTP_Listener or in Listen\n"
+		  "t.conf:2:32: XClient_Hosts cannot stand in Peer, expected it in ESMTP_Listener or in Listen\n" },
 		{ "T14 max_bytes took the place of max_items", "inbound_audit { max_items = 5 }",
 		  "t.conf:1:17: max_items is not available, expected max_bytes\n" },
 		{ "T6 accepted with a warning", "ESMTP_Listener { Reconfig_Message = \"4.3.2 x\" }",

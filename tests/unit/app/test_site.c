@@ -103,6 +103,36 @@ static void test_lists_are_not_merged(void **state)
 	site_free(site);
 }
 
+/* --- T14 --- */
+
+static void test_trusted(void **state)
+{
+	struct site *site = load_fine(
+		GATE
+		"ESMTP_Listener {\n"
+		"  XClient_Hosts = ( \"10.0.0.0/8\" )\n"
+		"  Peer \"10.1.0.0/16\" { SMTP_Extensions = ( \"xremoteip\" \"ENHANCEDSTATUSCODES\" ) }\n"
+		"  Listen \"*:2601\" { Proxy_Protocol = on Proxy_Hosts = ( \"192.0.2.1\" ) Proxy_Protocol_Timeout = 5 }\n"
+		"  Listen \"*:2602\" { XClient_Hosts = ( \"::1\" ) }\n"
+		"}\n");
+	const struct door *doors = site->rules->doors;
+	struct addr ten, other;
+
+	(void)state;
+	assert_null(addr_parse(SLICE("10.1.2.3"), &ten));
+	assert_null(addr_parse(SLICE("192.0.2.1"), &other));
+	assert_true(doors[0].proxied);
+	assert_false(doors[1].proxied);
+	assert_int_equal(doors[0].proxy_ms, 5000);
+	assert_int_equal(doors[1].proxy_ms, 60000);
+	assert_true(cidr_list_has(&doors[0].proxy_hosts, &other));
+	assert_true(cidr_list_has(&doors[0].xclient_hosts, &ten));
+	assert_false(cidr_list_has(&doors[1].xclient_hosts, &ten));
+	assert_int_equal(settings_for(site, 0, "192.0.2.1")->extensions, EXTENSION_XCLIENT);
+	assert_int_equal(settings_for(site, 0, "10.1.2.3")->extensions, EXTENSION_XREMOTEIP);
+	site_free(site);
+}
+
 /* --- D76 --- */
 
 /* "Service_Sessions 0 ESMTP_Listener; ..." */
@@ -158,6 +188,7 @@ static void test_caps(void **state)
 		caps_text(settings_for(site, cases[i].door, cases[i].peer), got);
 		if (strcmp(got, cases[i].want) != 0)
 			fail_msg("%s:\n got: %s\nwant: %s", cases[i].name, got, cases[i].want);
+		assert_int_equal(settings_for(site, cases[i].door, cases[i].peer)->outer_caps, 3);
 	}
 
 	/* Who shares a budget with whom. */
@@ -386,6 +417,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lookup),	   cmocka_unit_test(test_lists_are_not_merged),
+		cmocka_unit_test(test_trusted),
 		cmocka_unit_test(test_caps),	   cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_doors),	   cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_policy),	   cmocka_unit_test(test_references),

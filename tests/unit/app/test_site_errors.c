@@ -22,6 +22,10 @@ static void test_complains(void **state)
 		{ "T3 a Domain without",
 		  GATE "ESMTP_Listener { Listen \"*:1\" {\nDomain \"x.org\" { } } }",
 		  "t.conf:3:1: Domain \"x.org\" without a next hop, expected Gateway or Routes\n" },
+		{ "Proxy_Protocol that believes nobody",
+		  GATE "ESMTP_Listener { Proxy_Protocol = on\nListen \"*:1\" { }\n"
+		  "Listen \"*:2\" { Proxy_Hosts = ( \"10.0.0.0/8\" ) }\nListen \"*:3\" { Proxy_Protocol = off } }",
+		  "t.conf:3:1: Listen \"*:1\" with Proxy_Protocol has nobody to believe, expected Proxy_Hosts\n" },
 		{ "a console on TCP",
 		  GATE
 		  "ESMTP_Listener { Listen \"*:1\" { } }\nControl_Listener { Listen \"127.0.0.1:2\" { } }",
