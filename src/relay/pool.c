@@ -10,9 +10,10 @@
 
 enum {
 	SWEEP_MS = 500,		  /* how often it is looked what has been kept for too long */
+	CROWDED_MS = 100,	  /* the same, while somebody waits */
 	OFFER_MS = 5 * 60 * 1000, /* what a next hop offers is believed for so long */
 	FIRST_DELAY_MS = 1000,	  /* it is left alone, after the first failure */
-	REST_MS = 2000,		  /* a client may take so long, even if others wait */
+	REST_MS = 200,		  /* a client may take so long, even if others wait */
 };
 
 /* Hashed as it lies in memory: zeroed first. */
@@ -299,6 +300,8 @@ enum pool_answer pool_take(struct pool *pool, const struct endpoint *to,
 	if (TAILQ_EMPTY(&at->asks))
 		answer = take(at, ask, link_out);
 	if (answer == POOL_WAIT) {
+		if (TAILQ_EMPTY(&at->asks))
+			timer_set(&pool->sweep, CROWDED_MS);
 		TAILQ_INSERT_TAIL(&at->asks, ask, next);
 		ask->waits_at = at;
 	}
@@ -346,15 +349,17 @@ static void sweep(void *arg)
 	struct pool *pool = arg;
 	uint64_t now = clock_ms();
 	struct place *at, *next;
+	bool crowded = false;
 
 	HASH_ITER (hh, pool->places, at, next) {
 		drop_old(at, now);
 		make_room(at, now);
+		crowded |= !TAILQ_EMPTY(&at->asks);
 		if (at->open == 0 && TAILQ_EMPTY(&at->asks) && now - at->asked_ms >= OFFER_MS)
 			place_free(at);
 	}
 	if (pool->places != NULL)
-		timer_set(&pool->sweep, SWEEP_MS);
+		timer_set(&pool->sweep, crowded ? CROWDED_MS : SWEEP_MS);
 }
 
 struct pool *pool_new(struct loop *loop)
