@@ -46,10 +46,34 @@ static void test_all_ways_agree(void **state)
 	}
 }
 
+static void test_all_ways_add_up(void **state)
+{
+	_Alignas(64) uint64_t numbers[SCAN_MAX + 8];
+	struct random r = { 12 };
+	const struct scan *scan;
+
+	(void)state;
+	for (unsigned nth = 0; (scan = scan_nth(nth)) != NULL; nth++) {
+		for (unsigned round = 0; round < 5000; round++) {
+			uint64_t chosen = random_next(&r) & random_next(&r) & (UINT64_MAX >> 1), sum_1 = 0, sum_8 = 0;
+
+			for (unsigned i = 0; i < SCAN_MAX + 8; i++)
+				numbers[i] = random_next(&r);
+			for (unsigned i = 0; i < SCAN_MAX; i++) {
+				sum_1 += chosen >> i & 1 ? ((const uint8_t *)numbers)[i] : 0;
+				sum_8 += chosen >> i & 1 ? numbers[i] : 0;
+			}
+			if (scan->sum_1(numbers, chosen) != sum_1 || scan->sum_8(numbers, chosen) != sum_8)
+				fail_msg("%s: wrong sum", scan->name);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_ways_agree),
+		cmocka_unit_test(test_all_ways_add_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
