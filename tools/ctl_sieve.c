@@ -350,7 +350,8 @@ static struct policy_set *load(struct eval *e, const struct policy_host *host)
 		.cache_life_s = 260,
 	};
 	const struct policy_conf conf = {
-		.stanzas = &stanza, .stanza_count = 1, .workers = 1, .has_inbound_audit = true
+		.stanzas = &stanza, .stanza_count = 1, .workers = 1,
+		.has_inbound_audit = true, .has_cluster = true /* as --count says */
 	};
 	const struct policy_engine *const engines[] = { &e->engine, NULL };
 	struct complaints complaints;

@@ -107,6 +107,8 @@ static bool is_missing(struct fn_call *call, struct slice service)
 	const struct policy_host *host = policy_set_host(set);
 	char text[128];
 
+	if (policy_set_conf(set)->has_cluster)
+		return false;
 	for (unsigned i = 0; i < sizeof cluster_only / sizeof cluster_only[0]; i++) {
 		if (!slice_equal(service, cluster_only[i]))
 			continue;

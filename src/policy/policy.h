@@ -76,6 +76,7 @@ struct policy_conf {
 	unsigned workers;		  /* one Lua state each; 0: one */
 	bool has_inbound_audit;		  /* D110: without it the audit functions do not compile */
 	bool strict_services;		  /* D50 */
+	bool has_cluster;		  /* D50: what only a cluster can count is counted */
 	uint32_t max_tarpit_ms;		  /* D34; the longest a phase may hold; 0: 3600 s */
 	const struct policy_mask_map *mask_map; /* copied */
 	unsigned mask_map_count;
