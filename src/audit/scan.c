@@ -116,11 +116,20 @@ TARGET_AVX512 static uint64_t avx512_8(const void *numbers, unsigned n, uint64_t
 	return found;
 }
 
+/* _mm512_reduce_add_epi64 adds signed: what a reader sees while it changes may be too large for that. */
+TARGET_AVX512 static inline uint64_t add_up(__m512i x)
+{
+	__m256i four = _mm256_add_epi64(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
+	__m128i two = _mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+
+	return (uint64_t)_mm_cvtsi128_si64(two) + (uint64_t)_mm_extract_epi64(two, 1);
+}
+
 TARGET_AVX512 static uint64_t avx512_sum_1(const void *numbers, uint64_t chosen)
 {
 	__m512i x = _mm512_maskz_loadu_epi8(chosen, numbers);
 
-	return (uint64_t)_mm512_reduce_add_epi64(_mm512_sad_epu8(x, _mm512_setzero_si512()));
+	return add_up(_mm512_sad_epu8(x, _mm512_setzero_si512()));
 }
 
 TARGET_AVX512 static uint64_t avx512_sum_8(const void *numbers, uint64_t chosen)
@@ -129,7 +138,7 @@ TARGET_AVX512 static uint64_t avx512_sum_8(const void *numbers, uint64_t chosen)
 
 	for (const uint64_t *at = numbers; chosen != 0; chosen >>= 8, at += 8)
 		sum = _mm512_add_epi64(sum, _mm512_maskz_loadu_epi64((__mmask8)chosen, at));
-	return (uint64_t)_mm512_reduce_add_epi64(sum);
+	return add_up(sum);
 }
 
 #endif
