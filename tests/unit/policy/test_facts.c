@@ -1,6 +1,8 @@
 /* What policy knows of a session: the computed keys of 2.5, the contexts, addresses taken apart. */
 #include "policy/fake.h"
 
+#include "net/tls.h"
+
 static void test_computed_keys(void **state)
 {
 	static const struct {
@@ -18,6 +20,14 @@ static void test_computed_keys(void **state)
 		{ "HELO name", CTX_CONN, "ehlo_domain", "mx.example", NULL },
 		{ "HELO line", CTX_CONN, "ehlo_string", "EHLO mx.example", NULL },
 		{ "early talker", CTX_CONN, "early_talker", "yes", NULL },
+		{ "cipher", CTX_CONN, "tls_cipher", "AES", NULL },
+		{ "cipher's bits", CTX_CONN, "tls_cipher_algbits", "256", NULL },
+		{ "secret ones", CTX_CONN, "tls_cipher_usebits", "128", NULL },
+		{ "certificate", CTX_CONN, "tls_client_cert_subject", "CN=a,O=b", NULL },
+		{ "its name", CTX_CONN, "tls_client_cert_subject_cn", "a", NULL },
+		{ "its issuer", CTX_CONN, "tls_client_cert_issuer", "CN=c", NULL },
+		{ "its issuer's name", CTX_CONN, "tls_client_cert_issuer_cn", "c", NULL },
+		{ "it is good", CTX_CONN, "tls_client_verified", "yes", NULL },
 		{ "bad commands", CTX_CONN, "conntrol_bad_commands", "4", "0" },
 		{ "unknown commands", CTX_CONN, "conntrol_unrecognized_commands", "5", "0" },
 		{ "sender", CTX_MESS, "mailfrom_string", "bob+x@example.org", NULL },
@@ -37,10 +47,13 @@ static void test_computed_keys(void **state)
 	struct facts_mail mail = {
 		.from = SLICE("bob+x@example.org"), .rcpt = SLICE("carol@example.com"), .rcpt_count = 2
 	};
+	const struct tls_info tls = { .version = "TLSv1.3", .cipher = "AES", .cipher_bits = 256, .used_bits = 128,
+				      .subject = (char *)"CN=a,O=b", .subject_cn = (char *)"a",
+				      .issuer = (char *)"CN=c", .issuer_cn = (char *)"c", .verified = true };
 	struct facts full = {
 		.auth_user = SLICE("ann"), .can_relay = true, .message_count = 3, .rcpt_count = 18446,
 		.helo = SLICE("mx.example"), .helo_line = SLICE("EHLO mx.example"), .early_talker = true,
-		.bad_commands = 4, .unknown_commands = 5, .mail = &mail, .preset = &preset
+		.bad_commands = 4, .unknown_commands = 5, .tls = &tls, .mail = &mail, .preset = &preset
 	};
 
 	(void)state;
