@@ -40,8 +40,9 @@ void secure_failed(struct session *s, enum ending how, const char *why)
 static void begin_anew(struct session *s)
 {
 	free(s->helo_line);
-	s->helo_line = NULL;
-	s->facts.helo = s->facts.helo_line = (struct slice){ 0 };
+	free(s->login);
+	s->helo_line = s->login = NULL;
+	s->facts.helo = s->facts.helo_line = s->facts.auth_user = (struct slice){ 0 };
 	s->extended = false;
 	session_enter(s, SESSION_HELO);
 }
