@@ -46,6 +46,8 @@ bool session_take_outer_caps(struct session *s)
 	return take_or_refuse(s, s->settings->outer_caps);
 }
 
+/* A certificate is of whoever made the connection: secure_done() may add a right, another client
+ * does not inherit it. */
 static bool may_relay(const struct session *s)
 {
 	return s->settings->open_relay || cidr_list_has(&s->settings->relay_hosts, &s->facts.peer);

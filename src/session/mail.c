@@ -113,6 +113,7 @@ static void describe_client(const struct session *s, struct relay_client *out)
 
 	*out = (struct relay_client){ .peer = f->peer, .peer_port = f->peer_port, .local = f->local,
 				      .local_port = f->local_port, .helo = f->helo,
+				      .name = slice_of(s->client_name != NULL ? s->client_name : ""),
 				      .extended = s->extended };
 	find_local(s, out);
 }

@@ -4,6 +4,7 @@ caps and settings are those of the address that they tell, from the moment they 
 import random
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -11,6 +12,7 @@ import unittest
 
 from daemon import E2E, wait_until
 from oracle import Oracle
+from tls import SecureClient, certificate, context
 
 V2 = b"\r\n\r\n\0\r\nQUIT\n"
 EVERYBODY = '( "0.0.0.0/0" "::/0" )'
@@ -219,6 +221,73 @@ class Proxy(E2E):
             d.signal(15)
             c.expect(421, "4.3.2")
             self.assertEqual(d.wait(), 0)
+
+
+class ProxyAndTLS(E2E):
+    def client(self, d):
+        c = SecureClient("127.0.0.1", d.port)
+        self.addCleanup(c.close)
+        return c
+
+    def test_handshake_in_the_headers_packet(self):
+        d = self.daemon(esmtp=certificate("mx") + "Use_SSL = true", listen=PROXIED)
+        for header, want in (v1("192.0.2.7"), "192.0.2.7/32"), (v2("2001:db8::7", checksum=True), "2001:db8::7/128"):
+            c = self.client(d)
+            inside, outside = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = context().wrap_bio(inside, outside)
+            with self.assertRaises(ssl.SSLWantReadError):
+                tls.do_handshake()
+            c.send(header + outside.read())
+            while True:
+                inside.write(c.sock.recv(65536))
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    pass
+            c.send(outside.read())
+            self.assertEqual(d.count(want), 1)
+            banner = None
+            while banner is None:
+                try:
+                    banner = tls.read()
+                except ssl.SSLWantReadError:
+                    inside.write(c.sock.recv(65536))
+            self.assertTrue(banner.startswith(b"220 "), banner)
+            c.close()
+            d.wait_for_count(0, "::/0")
+
+    def test_a_wrapped_client_hears_nothing_in_the_clear(self):
+        d = self.daemon(esmtp=certificate("mx") + "Use_SSL = true Listener_Sessions = 1", listen=PROXIED)
+        stalling, late = self.client(d), self.client(d)
+        late.expect_closed()
+        stalling.send(v1("192.0.2.7"))
+        stalling.secure()
+        stalling.expect(220)
+
+    def test_starttls_behind_the_header(self):
+        d = self.daemon(esmtp=certificate("mx") + TRUST, listen=PROXIED)
+        c = self.client(d)
+        c.send(v1("192.0.2.7"))
+        c.expect(220)
+        c.hello()
+        c.starttls()
+        c.hello()
+        c.say("XCLIENT ADDR=192.0.2.8", 220)
+        self.assertNotIn("STARTTLS", c.hello().text)
+        self.assertEqual((d.count("192.0.2.7"), d.count("192.0.2.8")), (0, 1))
+        c.envelope()
+        c.message()
+        self.assertIn(b"[192.0.2.8]", d.mails()[0])
+
+    def test_a_move_to_where_TLS_comes_first(self):
+        d = self.daemon(esmtp=certificate("mx") + TRUST + " " + ALL_EXTENSIONS +
+                        ' Peer "192.0.2.0/24" { Use_SSL = true }')
+        c = self.client(d)
+        c.expect(220)
+        c.say("XREMOTEIP 192.0.2.7", 250)
+        c.say("XCLIENT ADDR=192.0.2.8", 220)
+        c.say("QUIT", 221)
 
 
 class XClient(E2E):

@@ -406,6 +406,69 @@ static void kept_input_comes_again_after_a_pause(void **state)
 	pair_close(&p);
 }
 
+/* --- looking ------------------------------------------------------------------------------- */
+
+static enum stream_got look(struct pair *p, const char *want)
+{
+	char room[16];
+	struct slice got;
+	enum stream_got how = stream_peek(&p->stream, room, sizeof room, &got);
+
+	if (how == STREAM_GOT && !slice_equal(got, slice_of(want)))
+		fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARGS(got), want);
+	return how;
+}
+
+static void what_is_looked_at_is_still_there(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	p.pull = false;
+	assert_int_equal(look(&p, ""), STREAM_NOTHING);
+	put(&p, "head");
+	turn(&p);
+	assert_int_equal(look(&p, "head"), STREAM_GOT);
+	put(&p, "erNOOP\r\n");
+	turn(&p);
+	assert_string_equal(p.heard, "II"); /* also of what came behind something unread */
+	assert_int_equal(look(&p, "headerNOOP\r\n"), STREAM_GOT);
+	stream_drop_input(&p.stream, 6); /* to the octet */
+	p.pull = true;
+	stream_again(&p.stream);
+	turn(&p);
+	assert_string_equal(p.lines, "[NOOP]");
+	pair_close(&p);
+}
+
+static void who_looks_sees_the_end(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_tcp(&p);
+	p.pull = false;
+	put(&p, "head");
+	turn(&p);
+	assert_int_equal(shutdown(p.peer, SHUT_WR), 0);
+	turn(&p);
+	assert_int_equal(look(&p, "head"), STREAM_GOT);
+	assert_true(p.stream.fin);
+	stream_drop_input(&p.stream, 4);
+	assert_int_equal(look(&p, ""), STREAM_OVER);
+	pair_close(&p);
+
+	pair_tcp(&p);
+	p.pull = false;
+	put(&p, "head");
+	turn(&p);
+	leave_by_reset(&p);
+	turn(&p);
+	assert_int_equal(look(&p, "head"), STREAM_OVER);
+	pair_close(&p);
+}
+
 /* --- output -------------------------------------------------------------------------------- */
 
 static void what_cannot_leave_is_drained_later(void **state)
@@ -530,6 +593,8 @@ int main(void)
 		cmocka_unit_test(T10_a_reset_behind_the_last_line_breaks_a_pause),
 		cmocka_unit_test(paused_input_waits),
 		cmocka_unit_test(kept_input_comes_again_after_a_pause),
+		cmocka_unit_test(what_is_looked_at_is_still_there),
+		cmocka_unit_test(who_looks_sees_the_end),
 		cmocka_unit_test(what_cannot_leave_is_drained_later),
 		cmocka_unit_test(what_left_in_a_later_flush_is_drained_too),
 		cmocka_unit_test(writing_to_who_left_breaks),

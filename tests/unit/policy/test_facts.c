@@ -166,6 +166,42 @@ static void test_ctx_limits(void **state)
 	free(large);
 }
 
+static void list_one(void *arg, struct slice key, struct slice value)
+{
+	char *list = arg;
+	size_t len = strlen(list);
+
+	snprintf(list + len, 512 - len, "%.*s=%.*s;", SLICE_ARGS(key), SLICE_ARGS(value));
+}
+
+static void test_each_once(void **state)
+{
+	struct ctx preset = { 0 };
+	struct facts facts = { .preset = &preset, .helo = SLICE("mx"), .helo_line = SLICE("EHLO mx") };
+	struct facts_mail mail = { .from = SLICE("a@b") };
+	char list[512] = "";
+
+	(void)state;
+	assert_null(ctx_set(&preset, SLICE("both"), SLICE("preset")));
+	assert_null(ctx_set(&preset, SLICE("here"), SLICE("preset")));
+	assert_null(facts_set(&facts, CTX_CONN, SLICE("both"), SLICE("set")));
+	assert_null(facts_set(&facts, CTX_CONN, SLICE("ehlo_domain"), SLICE("other")));
+	facts_each(&facts, CTX_CONN, list_one, list);
+	assert_string_equal(list, "both=set;ehlo_domain=other;here=preset;connection_message_count=0;"
+				  "connection_rcpt_count=0;message_rcpt_count=0;ehlo_string=EHLO mx;"
+				  "conntrol_bad_commands=0;conntrol_unrecognized_commands=0;");
+	list[0] = '\0';
+	facts_each(&facts, CTX_MESS, list_one, list);
+	assert_string_equal(list, "");
+	facts.mail = &mail;
+	assert_null(facts_set(&facts, CTX_MESS, SLICE("k"), SLICE("v")));
+	facts_each(&facts, CTX_MESS, list_one, list);
+	assert_string_equal(list, "k=v;mailfrom_string=a@b;mailfrom_localpart=a;mailfrom_domain=b;");
+	ctx_clear(&preset);
+	ctx_clear(&facts.conn);
+	ctx_clear(&mail.mess);
+}
+
 static void test_addresses(void **state)
 {
 	static const struct {
@@ -200,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_computed_keys), cmocka_unit_test(test_set_and_delete),
 		cmocka_unit_test(test_d85_no_message_context_before_mail), cmocka_unit_test(test_ctx_limits),
+		cmocka_unit_test(test_each_once),
 		cmocka_unit_test(test_addresses),
 	};
 
