@@ -7,11 +7,20 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <uthash.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
-enum { TRIES = 2 };
+enum {
+	TRIES = 2,
+	TTL_MIN_S = 1,	  /* also of what is in /etc/hosts */
+	TTL_MAX_S = 3600,
+	NOTHING_S = 30,
+	FAILED_S = 5,
+};
 
 int dns_try_ms = 3000;
 
@@ -23,32 +32,42 @@ struct watch {
 	ares_socket_t fd;
 };
 
+/*
+ * A question and, when it is in, its answer. While c-ares holds a pointer to it (asking), and while
+ * somebody waits for it, it stays.
+ */
+struct answer {
+	UT_hash_handle hh;
+	TAILQ_ENTRY(answer) used; /* the latest first; not while asking */
+	struct dns *dns;
+	LIST_HEAD(, dns_query) queries;
+	bool asking;
+	bool is_mx;
+	enum dns_status status;
+	unsigned count;
+	struct addr *addrs; /* of one kind, as many as there are */
+	struct dns_mx *mx;
+	uint64_t until_ms;
+	char key[]; /* "A" or "M", and the name in lower case */
+};
+
 struct dns {
 	struct loop *loop;
 	ares_channel channel;
 	struct timer retry;
 	LIST_HEAD(, watch) watches;
-	LIST_HEAD(, dns_query) queries;
+	struct answer *answers;
+	TAILQ_HEAD(answers, answer) known;
 };
 
-/*
- * c-ares may answer from inside the asking call. So every answer is kept, and told when the timer
- * fires at once: one way for all, and one that can be called off.
- */
+/* Told when its timer fires, at once: one way for all, and one that can be called off. */
 struct dns_query {
 	LIST_ENTRY(dns_query) next;
+	struct answer *answer;
 	struct timer tell;
-	bool asking;	/* c-ares holds a pointer to this */
-	bool cancelled;
 	dns_addrs_said *addrs_said;
 	dns_mx_said *mx_said;
 	void *owner;
-	enum dns_status status;
-	unsigned count;
-	union {
-		struct addr addrs[DNS_ADDRS_MAX];
-		struct dns_mx mx[DNS_MX_MAX];
-	};
 };
 
 /* Not safe with threads, so it comes before any. */
@@ -124,7 +143,7 @@ struct dns *dns_new(struct loop *loop, const char *servers)
 
 	dns->loop = loop;
 	LIST_INIT(&dns->watches);
-	LIST_INIT(&dns->queries);
+	TAILQ_INIT(&dns->known);
 	timer_init(&dns->retry, loop, retry_due, dns);
 	if (ares_init_options(&dns->channel, &options,
 			      ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
@@ -140,6 +159,65 @@ struct dns *dns_new(struct loop *loop, const char *servers)
 	return dns;
 }
 
+/* --- the cache ----------------------------------------------------------------------------- */
+
+static void answer_free(struct answer *a)
+{
+	HASH_DEL(a->dns->answers, a);
+	if (!a->asking)
+		TAILQ_REMOVE(&a->dns->known, a, used);
+	free(a->addrs);
+	free(a->mx);
+	free(a);
+}
+
+/* What is waited for is not let go: it is new, and the queries are as many as there are sessions. */
+static void make_room(struct dns *dns)
+{
+	struct answer *a, *before;
+
+	for (a = TAILQ_LAST(&dns->known, answers); a != NULL; a = before) {
+		before = TAILQ_PREV(a, answers, used);
+		if (HASH_COUNT(dns->answers) < DNS_CACHE_MAX)
+			return;
+		if (LIST_EMPTY(&a->queries))
+			answer_free(a);
+	}
+}
+
+static struct answer *answer_new(struct dns *dns, const char *key, bool is_mx)
+{
+	size_t len = strlen(key);
+	struct answer *a = mem_new(sizeof *a + len + 1);
+
+	make_room(dns);
+	a->dns = dns;
+	a->is_mx = is_mx;
+	a->asking = true;
+	memcpy(a->key, key, len);
+	LIST_INIT(&a->queries);
+	HASH_ADD_KEYPTR(hh, dns->answers, a->key, len, a);
+	return a;
+}
+
+/* NULL: not known, or not any more. */
+static struct answer *answer_find(struct dns *dns, const char *key)
+{
+	struct answer *a;
+
+	HASH_FIND_STR(dns->answers, key, a);
+	if (a == NULL || a->asking)
+		return a;
+	TAILQ_REMOVE(&dns->known, a, used);
+	TAILQ_INSERT_HEAD(&dns->known, a, used);
+	if (clock_ms() < a->until_ms || !LIST_EMPTY(&a->queries))
+		return a;
+	answer_free(a);
+	return NULL;
+}
+
+/* --- queries ------------------------------------------------------------------------------- */
+
 static void query_free(struct dns_query *q)
 {
 	LIST_REMOVE(q, next);
@@ -147,51 +225,61 @@ static void query_free(struct dns_query *q)
 	free(q);
 }
 
+void dns_cancel(struct dns_query *q)
+{
+	if (q != NULL)
+		query_free(q);
+}
+
 void dns_free(struct dns *dns)
 {
-	struct dns_query *q, *after;
+	struct answer *a, *after;
 
 	if (dns == NULL)
 		return;
-	for (q = LIST_FIRST(&dns->queries); q != NULL; q = after) {
-		after = LIST_NEXT(q, next);
-		dns_cancel(q);
+	ares_destroy(dns->channel); /* tells what it still had */
+	HASH_ITER (hh, dns->answers, a, after) {
+		while (!LIST_EMPTY(&a->queries))
+			query_free(LIST_FIRST(&a->queries));
+		answer_free(a);
 	}
-	ares_destroy(dns->channel); /* tells what it still had; nothing of ours is left after it */
 	timer_stop(&dns->retry);
 	free(dns);
 }
 
-void dns_cancel(struct dns_query *q)
+/* Best first; equals in any order, so that load spreads (RFC 5321 5.1). */
+static unsigned shuffle(const struct answer *a, struct dns_mx out[DNS_MX_MAX])
 {
-	if (q == NULL)
-		return;
-	q->cancelled = true;
-	if (!q->asking)
-		query_free(q);
+	unsigned char coin;
+
+	for (unsigned i = 0; i < a->count; i++) {
+		unsigned at = i;
+
+		for (; at > 0 && out[at - 1].pref >= a->mx[i].pref; at--) {
+			evutil_secure_rng_get_bytes(&coin, 1);
+			if (out[at - 1].pref == a->mx[i].pref && (coin & 1))
+				break;
+			out[at] = out[at - 1];
+		}
+		out[at] = a->mx[i];
+	}
+	return a->count;
 }
 
 static void tell(void *arg)
 {
 	struct dns_query *q = arg;
+	struct answer *a = q->answer;
+	struct dns_mx mx[DNS_MX_MAX];
 
-	LIST_REMOVE(q, next);
-	if (q->addrs_said != NULL)
-		q->addrs_said(q->owner, q->status, q->addrs, q->count);
+	if (a->is_mx)
+		q->mx_said(q->owner, a->status, mx, shuffle(a, mx));
 	else
-		q->mx_said(q->owner, q->status, q->mx, q->count);
-	free(q);
+		q->addrs_said(q->owner, a->status, a->addrs, a->count);
+	query_free(q);
 }
 
-static struct dns_query *query_new(struct dns *dns, void *owner)
-{
-	struct dns_query *q = mem_new(sizeof *q);
-
-	q->owner = owner;
-	timer_init(&q->tell, dns->loop, tell, q);
-	LIST_INSERT_HEAD(&dns->queries, q, next);
-	return q;
-}
+/* --- answers ------------------------------------------------------------------------------- */
 
 static enum dns_status status_of(int ares)
 {
@@ -206,98 +294,168 @@ static enum dns_status status_of(int ares)
 	return DNS_FAILED;
 }
 
-/* c-ares is through with the query. False: so is everybody. */
-static bool answered(struct dns_query *q, int ares)
+/* c-ares is through with the question. */
+static void answered(struct answer *a, int ares, int ttl_s)
 {
-	q->asking = false;
-	if (q->cancelled) {
-		query_free(q);
-		return false;
-	}
-	q->status = status_of(ares);
-	timer_set(&q->tell, 0);
-	return true;
+	const int standard_s[] = { [DNS_FOUND] = ttl_s, [DNS_NOTHING] = NOTHING_S, [DNS_FAILED] = FAILED_S };
+	struct dns_query *q;
+
+	a->status = status_of(ares);
+	if (a->status == DNS_FOUND && !a->is_mx && a->count == 0)
+		a->status = DNS_NOTHING;
+	ttl_s = standard_s[a->status];
+	if (ttl_s < TTL_MIN_S)
+		ttl_s = TTL_MIN_S;
+	a->until_ms = clock_ms() + (uint64_t)(ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S) * 1000;
+	a->asking = false;
+	TAILQ_INSERT_HEAD(&a->dns->known, a, used);
+	LIST_FOREACH (q, &a->queries, next)
+		timer_set(&q->tell, 0);
 }
 
 static void addrs_answered(void *arg, int ares, int timeouts, struct ares_addrinfo *found)
 {
-	struct dns_query *q = arg;
+	struct answer *a = arg;
+	int ttl_s = TTL_MAX_S;
 
 	(void)timeouts;
-	if (answered(q, ares) && ares == ARES_SUCCESS) {
+	if (ares == ARES_SUCCESS) {
+		a->addrs = mem_array(DNS_ADDRS_MAX, sizeof a->addrs[0]);
 		for (struct ares_addrinfo_node *n = found->nodes; n != NULL; n = n->ai_next) {
-			if (q->count < DNS_ADDRS_MAX)
-				addr_from_sockaddr(n->ai_addr, &q->addrs[q->count++], NULL);
+			if (a->count < DNS_ADDRS_MAX)
+				addr_from_sockaddr(n->ai_addr, &a->addrs[a->count++], NULL);
+			if (n->ai_ttl < ttl_s)
+				ttl_s = n->ai_ttl;
 		}
-		if (q->count == 0)
-			q->status = DNS_NOTHING;
 	}
 	if (found != NULL)
 		ares_freeaddrinfo(found);
+	answered(a, ares, ttl_s);
 }
 
-struct dns_query *dns_addrs(struct dns *dns, const char *name, dns_addrs_said *said, void *owner)
+/* The worst gives way to a better one. */
+static void add_mx(struct answer *a, uint16_t pref, const char *name)
 {
-	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-	struct dns_query *q = query_new(dns, owner);
-
-	q->addrs_said = said;
-	if (addr_parse(slice_of(name), &q->addrs[0]) == NULL) {
-		q->count = 1;
-		timer_set(&q->tell, 0);
-		return q;
-	}
-	q->asking = true;
-	ares_getaddrinfo(dns->channel, name, NULL, &hints, addrs_answered, q);
-	set_retry(dns);
-	return q;
-}
-
-/* Best first; equals in any order, so that load spreads (RFC 5321 5.1). */
-static void add_mx(struct dns_query *q, uint16_t pref, const char *name)
-{
-	unsigned at = q->count;
-	unsigned char coin;
+	struct dns_mx *worst = &a->mx[0];
 
 	if (name[0] == '\0' || strlen(name) > DNS_NAME_MAX)
 		return;
-	if (at == DNS_MX_MAX && q->mx[--at].pref <= pref)
-		return;
-	for (; at > 0 && q->mx[at - 1].pref >= pref; at--) {
-		evutil_secure_rng_get_bytes(&coin, 1);
-		if (q->mx[at - 1].pref == pref && (coin & 1))
-			break;
-		q->mx[at] = q->mx[at - 1];
+	if (a->count < DNS_MX_MAX) {
+		worst = &a->mx[a->count++];
+	} else {
+		for (unsigned i = 1; i < a->count; i++) {
+			if (a->mx[i].pref > worst->pref)
+				worst = &a->mx[i];
+		}
+		if (worst->pref <= pref)
+			return;
 	}
-	q->mx[at].pref = pref;
-	strcpy(q->mx[at].name, name);
-	if (q->count < DNS_MX_MAX)
-		q->count++;
+	worst->pref = pref;
+	strcpy(worst->name, name);
+}
+
+/* Behind a name of a message; NULL: it does not end in it. */
+static const unsigned char *skip_name(const unsigned char *at, const unsigned char *end)
+{
+	while (at < end && *at != 0 && *at < 0xc0)
+		at += *at + 1;
+	if (at >= end)
+		return NULL;
+	return at + (*at == 0 ? 1 : 2);
+}
+
+/* The least TTL of the answers, which c-ares has found whole, but does not tell. RFC 1035 4.1. */
+static int least_ttl(const unsigned char *reply, int len)
+{
+	enum { HEADER = 12, RECORD = 10 };
+	const unsigned char *at = reply + HEADER, *end = reply + len;
+	uint32_t least = TTL_MAX_S, ttl;
+	unsigned answers;
+
+	if (len < HEADER || (at = skip_name(at, end)) == NULL)
+		return 0;
+	at += 4;
+	for (answers = (unsigned)reply[6] << 8 | reply[7]; answers > 0; answers--) {
+		if (at >= end || (at = skip_name(at, end)) == NULL || end - at < RECORD)
+			return 0;
+		ttl = (uint32_t)at[4] << 24 | (uint32_t)at[5] << 16 | (uint32_t)at[6] << 8 | at[7];
+		if (ttl < least)
+			least = ttl;
+		at += RECORD + ((unsigned)at[8] << 8 | at[9]);
+	}
+	return (int)least;
 }
 
 static void mx_answered(void *arg, int ares, int timeouts, unsigned char *reply, int len)
 {
-	struct dns_query *q = arg;
+	struct answer *a = arg;
 	struct ares_mx_reply *found = NULL;
 
 	(void)timeouts;
 	if (ares == ARES_SUCCESS)
 		ares = ares_parse_mx_reply(reply, len, &found);
-	if (answered(q, ares)) {
+	if (found != NULL) {
+		a->mx = mem_array(DNS_MX_MAX, sizeof a->mx[0]);
 		for (struct ares_mx_reply *mx = found; mx != NULL; mx = mx->next)
-			add_mx(q, mx->priority, mx->host);
-	}
-	if (found != NULL)
+			add_mx(a, mx->priority, mx->host);
+		a->mx = mem_resize(a->mx, a->count + 1, sizeof a->mx[0]); /* most have one or two */
 		ares_free_data(found);
+	}
+	answered(a, ares, ares == ARES_SUCCESS ? least_ttl(reply, len) : 0);
+}
+
+/* --- asking -------------------------------------------------------------------------------- */
+
+static void put_address(struct answer *a, const struct addr *addr)
+{
+	a->addrs = mem_array(1, sizeof *addr);
+	a->addrs[0] = *addr;
+	a->count = 1;
+	answered(a, ARES_SUCCESS, TTL_MAX_S);
+}
+
+static void ask(struct answer *a, const char *name)
+{
+	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addr addr;
+
+	if (a->is_mx)
+		ares_query(a->dns->channel, name, ns_c_in, ns_t_mx, mx_answered, a);
+	else if (addr_parse(slice_of(name), &addr) == NULL)
+		put_address(a, &addr);
+	else
+		ares_getaddrinfo(a->dns->channel, name, NULL, &hints, addrs_answered, a);
+	set_retry(a->dns);
+}
+
+static struct dns_query *look_up(struct dns *dns, const char *name, bool is_mx,
+				 const struct dns_query *as)
+{
+	struct dns_query *q = mem_new(sizeof *q);
+	char *key = mem_printf("%c%s", is_mx ? 'M' : 'A', name);
+	struct answer *a;
+
+	for (char *c = key + 1; *c != '\0'; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c;
+	a = answer_find(dns, key);
+	*q = *as;
+	q->answer = a != NULL ? a : answer_new(dns, key, is_mx);
+	timer_init(&q->tell, dns->loop, tell, q);
+	LIST_INSERT_HEAD(&q->answer->queries, q, next);
+	if (a == NULL)
+		ask(q->answer, name);
+	else if (!a->asking)
+		timer_set(&q->tell, 0);
+	free(key);
+	return q;
+}
+
+struct dns_query *dns_addrs(struct dns *dns, const char *name, dns_addrs_said *said, void *owner)
+{
+	return look_up(dns, name, false, &(struct dns_query){ .addrs_said = said, .owner = owner });
 }
 
 struct dns_query *dns_mx(struct dns *dns, const char *name, dns_mx_said *said, void *owner)
 {
-	struct dns_query *q = query_new(dns, owner);
-
-	q->mx_said = said;
-	q->asking = true;
-	ares_query(dns->channel, name, ns_c_in, ns_t_mx, mx_answered, q);
-	set_retry(dns);
-	return q;
+	return look_up(dns, name, true, &(struct dns_query){ .mx_said = said, .owner = owner });
 }

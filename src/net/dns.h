@@ -1,8 +1,10 @@
 /*
  * dns - names looked up through c-ares on a worker's loop; nothing blocks.
  *
- * One resolver a worker. Answers come from the loop, never from inside the asking call, exactly
- * once unless dns_cancel was called.
+ * One resolver a worker, with a cache: answers are remembered for as long as they say themselves,
+ * within bounds; that there is none, or that no server answers, for a short while. Who asks what is
+ * being asked already waits for the same answer. Answers come from the loop, never from inside the
+ * asking call, exactly once unless dns_cancel was called.
  */
 #ifndef NET_DNS_H
 #define NET_DNS_H
@@ -22,7 +24,7 @@ enum dns_status {
 	DNS_FAILED,  /* no answer, or a broken one: try again */
 };
 
-enum { DNS_ADDRS_MAX = 16, DNS_MX_MAX = 16, DNS_NAME_MAX = 255 };
+enum { DNS_ADDRS_MAX = 16, DNS_MX_MAX = 16, DNS_NAME_MAX = 255, DNS_CACHE_MAX = 512 /* answers */ };
 
 /* A server that is silent for so long is asked once more, which has twice as long. For tests. */
 extern int dns_try_ms;

@@ -30,6 +30,7 @@ struct name_server {
 	int fd;
 	const struct record *zone;
 	unsigned asked;
+	unsigned ttl; /* of all answers: 60 */
 	char where[32]; /* for dns_new */
 };
 
@@ -56,7 +57,8 @@ static inline void name_server_add_name(struct buf *b, struct slice name)
 	name_server_add(b, "", 1);
 }
 
-static inline bool name_server_add_answer(struct buf *b, unsigned type, struct slice answer)
+static inline bool name_server_add_answer(struct buf *b, unsigned type, unsigned ttl,
+					  struct slice answer)
 {
 	struct slice value, kind = slice_cut(answer, ' ', &value);
 	char text[64];
@@ -81,7 +83,8 @@ static inline bool name_server_add_answer(struct buf *b, unsigned type, struct s
 	name_server_add16(b, 0xc00c); /* the name of the question */
 	name_server_add16(b, type);
 	name_server_add16(b, ns_c_in);
-	name_server_add(b, "\0\0\0\0", 4);
+	name_server_add16(b, ttl >> 16);
+	name_server_add16(b, ttl & 0xffff);
 	name_server_add16(b, (unsigned)data.len);
 	name_server_add(b, data.at, data.len);
 	buf_free(&data);
@@ -118,7 +121,7 @@ static inline void name_server_on_question(evutil_socket_t fd, short what, void 
 		return;
 	name_server_add(&out, q, at);
 	for (rest = slice_of(rcode == 0 ? r->answers : ""); rest.len > 0;)
-		answers += name_server_add_answer(&out, type, slice_cut(rest, ';', &rest));
+		answers += name_server_add_answer(&out, type, server->ttl, slice_cut(rest, ';', &rest));
 	out.at[2] = (char)0x81; /* a response, recursion was desired */
 	out.at[3] = (char)(0x80 | rcode);
 	out.at[7] = (char)answers;
@@ -134,6 +137,7 @@ static inline void name_server_open(struct name_server *server, struct loop *loo
 
 	server->zone = zone;
 	server->asked = 0;
+	server->ttl = 60;
 	server->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(server->fd, (struct sockaddr *)&at, sizeof at), 0);
 	assert_int_equal(getsockname(server->fd, (struct sockaddr *)&at, &len), 0);

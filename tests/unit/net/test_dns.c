@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "net/name_server.h"
 #include "net/dns.h"
 
@@ -239,9 +240,116 @@ static void test_timeout(void **state)
 	scene_close(&s);
 }
 
+static void ask(struct scene *s, const char *name, bool is_mx)
+{
+	s->said = 0;
+	if (is_mx)
+		dns_mx(s->dns, name, mx_said, s);
+	else
+		dns_addrs(s->dns, name, addrs_said, s);
+	while (s->said == 0)
+		turn(s);
+}
+
+static const struct cache_case {
+	const char *name;
+	bool is_mx;
+	unsigned ttl;	       /* of the server's answers, in s */
+	unsigned want_ms;      /* it is remembered so long */
+	enum dns_status want_status;
+	const char *want;
+} cache_cases[] = {
+	{ "two.test", false, 60, 60000, DNS_FOUND, "192.0.2.1 192.0.2.2" },
+	{ "two.test", false, 0, 1000, DNS_FOUND, "192.0.2.1 192.0.2.2" },
+	{ "two.test", false, 86400, 3600000, DNS_FOUND, "192.0.2.1 192.0.2.2" },
+	{ "two.test", false, 0xffffffff, 1000, DNS_FOUND, "192.0.2.1 192.0.2.2" }, /* RFC 2181 8 */
+	{ "mail.test", true, 60, 60000, DNS_FOUND, "10:first.test 20:second.test 30:third.test" },
+	{ "mail.test", true, 86400, 3600000, DNS_FOUND, "10:first.test 20:second.test 30:third.test" },
+	{ "null.test", true, 60, 60000, DNS_FOUND, "" },
+	{ "empty.test", false, 60, 30000, DNS_NOTHING, "" },
+	{ "absent.test", false, 60, 30000, DNS_NOTHING, "" },
+	{ "absent.test", true, 60, 30000, DNS_NOTHING, "" },
+	{ "fails.test", true, 60, 5000, DNS_FAILED, "" },
+};
+
+static void test_cache(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof cache_cases / sizeof cache_cases[0]; i++) {
+		const struct cache_case *c = &cache_cases[i];
+		struct scene s;
+		unsigned asked;
+
+		print_message("%s %s, TTL %u\n", c->is_mx ? "MX" : "A", c->name, c->ttl);
+		clock_stop(true, 1000000, 1000000);
+		scene_open(&s);
+		s.server.ttl = c->ttl;
+		ask(&s, c->name, c->is_mx);
+		asked = s.server.asked;
+		assert_in_range(asked, 1, 8);
+		clock_stop(true, 1000000 + c->want_ms - 1, 0);
+		ask(&s, c->name, c->is_mx);
+		assert_int_equal(s.server.asked, asked);
+		assert_int_equal(s.status, c->want_status);
+		assert_string_equal(s.text, c->want);
+		clock_stop(true, 1000000 + c->want_ms, 0);
+		ask(&s, c->name, c->is_mx);
+		assert_int_equal(s.server.asked, 2 * asked);
+		scene_close(&s);
+		clock_stop(false, 0, 0);
+	}
+}
+
+/* A name in any case is one question, its addresses and its MX are two. */
+static void test_asked_once(void **state)
+{
+	struct dns_query *q;
+	struct scene s;
+
+	(void)state;
+	scene_open(&s);
+	q = dns_mx(s.dns, "mail.test", mx_said, &s);
+	dns_mx(s.dns, "MAIL.test", mx_said, &s);
+	dns_mx(s.dns, "mail.test", mx_said, &s);
+	dns_cancel(q);
+	while (s.said < 2)
+		turn(&s);
+	assert_int_equal(s.server.asked, 1);
+	ask(&s, "mail.test", false);
+	assert_in_range(s.server.asked, 2, 4);
+	scene_close(&s);
+}
+
+/* The one that was not asked for longest goes. */
+static void test_full(void **state)
+{
+	struct scene s;
+	unsigned asked;
+	char name[32];
+
+	(void)state;
+	scene_open(&s);
+	for (unsigned i = 0; i < DNS_CACHE_MAX; i++) {
+		snprintf(name, sizeof name, "host%u.test", i);
+		ask(&s, name, true);
+	}
+	asked = s.server.asked;
+	ask(&s, "host0.test", true);
+	assert_int_equal(s.server.asked, asked);
+	ask(&s, "one-more.test", true);
+	ask(&s, "host0.test", true);
+	assert_int_equal(s.server.asked, asked + 1);
+	ask(&s, "host1.test", true);
+	assert_int_equal(s.server.asked, asked + 2);
+	scene_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_asked_once),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_lookup),
 		cmocka_unit_test(test_both_families),
 		cmocka_unit_test(test_cancel),
