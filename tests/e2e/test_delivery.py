@@ -24,10 +24,6 @@ TOP = re.compile(
 
 
 class Delivery(E2E):
-    @classmethod
-    def setUpClass(cls):
-        cls.d = None
-
     def setUp(self):
         self.d = self.daemon()
 

@@ -156,7 +156,8 @@ class Descriptors(E2E):
 
     def test_without_descriptors_a_next_hop_is_451(self):
         with Sink() as sink:
-            d = self.daemon(descriptors=64, workers=1, gateway="127.0.0.1:%d" % sink.port)
+            d = self.daemon(descriptors=64, workers=1, gateway="127.0.0.1:%d" % sink.port,
+                            top="Gateway_Retry_Time = 0")
             one = d.client()
             one.hello()
             fillers = self.fill(d)
