@@ -11,8 +11,9 @@ As a command: it prints "listening on 127.0.0.1:PORT" and runs until it is ended
     sink.py [--port N] [--dir DIR] [--lacks 8BITMIME,SMTPUTF8] [--slow OCTETS_A_SECOND] [--refuse]
             ["PHASE=DEED" ...]
 
-Phases: connect greeting EHLO HELO MAIL RCPT DATA content dot RSET NOOP QUIT; "RCPT:ADDRESS" is for
-one recipient, "MAIL:ADDRESS" for one sender; "content" is when the first line of a message is there.
+Phases: connect greeting EHLO HELO XCLIENT MAIL RCPT DATA content dot RSET NOOP QUIT;
+"RCPT:ADDRESS" is for one recipient, "MAIL:ADDRESS" for one sender; "content" is when the first line
+of a message is there.
 
 A deed is what is done instead of the polite reply, one thing after another, divided by ";":
 
@@ -255,6 +256,9 @@ class Conversation:
 
     def do_HELO(self, line, args):
         self.do("250 sink.example", "HELO")
+
+    def do_XCLIENT(self, line, args):
+        self.do("220 sink.example ESMTP", "XCLIENT")
 
     @staticmethod
     def address(args):

@@ -133,6 +133,23 @@ class Pool(E2E):
                         self.deliver(c)
                 self.assertEqual(len(sink.wait(20)), 20)
 
+    def test_a_refused_EHLO_changes_nothing_but_the_name(self):
+        """The transaction goes on (RFC 5321 4.1.4), on a connection that has to be told again."""
+        sink = self.hop({"EHLO": "250 sink.example|XCLIENT HELO"})
+        d = self.daemon(gateway="127.0.0.1:%d" % sink.port, workers=1,
+                        top="Gateway_XCLIENT = true\nMax_Gateway_Connections = 1",
+                        sieve={"ehlo_phase1": 'if vctx :is "ehlo_domain" "bad.example" { ec_action 550 "5.7.1 No"; }'})
+        with d.client() as patient, d.client() as other:
+            patient.hello("good.example")
+            patient.say("MAIL FROM:<a@example.net>", 250)
+            patient.say("EHLO bad.example", 550)
+            other.hello("other.example")
+            self.deliver(other)
+            patient.say("RCPT TO:<b@example.org>", 250)
+            patient.message()
+        self.assertEqual([c for c in sink.commands if c.startswith("XCLIENT")],
+                         ["XCLIENT HELO=good.example", "XCLIENT HELO=other.example", "XCLIENT HELO=bad.example"])
+
     def test_T12_is_known_without_asking(self):
         sink = self.hop(lacks=("SMTPUTF8",))
         d = self.daemon(gateway="127.0.0.1:%d" % sink.port, workers=1, top="Gateway_Idle_Time = 0")
