@@ -72,7 +72,7 @@ def missing():
 
 
 class Postfix:
-    def __init__(self):
+    def __init__(self, more=""):
         self.dir = tempfile.mkdtemp(prefix="tidewaiter-postfix-")
         self.free_port = FreePort()
         self.port = self.free_port.port
@@ -92,7 +92,7 @@ class Postfix:
             os.mkdir(path)
             os.chown(path, 0 if name == "pid" else owner.pw_uid, grp.getgrnam(group).gr_gid)
             os.chmod(path, mode)
-        self._write("etc/main.cf", MAIN.format(dir=self.dir, uid=owner.pw_uid, gid=owner.pw_gid))
+        self._write("etc/main.cf", MAIN.format(dir=self.dir, uid=owner.pw_uid, gid=owner.pw_gid) + more)
         self._write("etc/master.cf", MASTER_CF.format(port=self.port))
 
     def _write(self, name, text):
@@ -107,6 +107,13 @@ class Postfix:
         wait_until(lambda: "daemon started" in self.log() or self.process.poll() is not None, "Postfix starts")
         if self.process.poll() is not None:
             raise AssertionError("Postfix did not start\n" + self.log())
+
+    def set(self, name, value):
+        """For connections that come from now on."""
+        etc = os.path.join(self.dir, "etc")
+        subprocess.run(["postconf", "-c", etc, "-e", "%s = %s" % (name, value)], check=True)
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "reload -- version" in self.log(), "Postfix reads it")
 
     def log(self):
         try:
