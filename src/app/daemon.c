@@ -141,6 +141,7 @@ static bool reload(void *owner, struct complaints *complaints)
 	       crew_install(d->crew, fresh->rules, complaints);
 	if (fine) {
 		log_set_format(fresh->log_format);
+		log_set_level(fresh->log_level);
 		site_free(d->site);
 		d->site = fresh;
 	} else {
@@ -313,6 +314,7 @@ static int open_all(struct daemon *d, struct complaints *complaints)
 	if (d->site == NULL)
 		return EXIT_CONFIG;
 	log_set_format(d->site->log_format);
+	log_set_level(d->site->log_level);
 	snprintf(d->hostname, sizeof d->hostname, "%s", d->site->hostname);
 	if (!confine(d->site, &d->confinement, complaints))
 		return 1;

@@ -47,8 +47,10 @@ const struct scope_row scope_rows[SCOPE_COUNT] = {
 };
 
 static const char *const log_formats[] = { "text", "json", NULL };
+static const char *const log_levels[] = { "debug", "info", "warning", "error", NULL };
 static const char *const verify_modes[] = { "none", "require", NULL };
 static const char *const injection_policies[] = { "reject", "ignore", "allow", NULL };
+static const char *const hop_tls[] = { "off", "opportunistic", "verify", NULL }; /* enum hop_tls */
 static const char *const runtime_errors[] = { "fail", "continue", NULL };
 
 static const char by_design[] = "it is so by design";
@@ -81,6 +83,9 @@ const struct option_row option_rows[OPTION_COUNT] = {
 	[OPT_LOG_FORMAT] = { "Log_Format", OPTION_CHOICE, G, .standard = "text",
 		.choices = log_formats,
 		.about = "Log lines for people, or JSON objects for programs." },
+	[OPT_LOG_LEVEL] = { "Log_Level", OPTION_CHOICE, G, .standard = "info",
+		.choices = log_levels,
+		.about = "The least that is logged. What becomes of sessions and mails is `info`." },
 	[OPT_LOG_FILE] = { "Log_File", OPTION_PATH, G,
 		.example = "\"/var/log/tidewaiter/tidewaiter.log\"", .absent = "standard error",
 		.about = "Where log lines go. SIGUSR1 opens it anew." },
@@ -126,6 +131,16 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		G | E | L | DOMAIN, .standard = "false",
 		.about = "The next hop is told who the client is by a PROXY header, version 2, "
 			 "instead of XCLIENT." },
+	[OPT_GATEWAY_TLS] = { "Gateway_TLS", OPTION_CHOICE, G | E | L | DOMAIN,
+		.standard = "opportunistic", .choices = hop_tls,
+		.about = "`opportunistic`: STARTTLS with a next hop that offers it, whatever its "
+			 "certificate; in the clear where that fails. `verify`: no mail without "
+			 "TLS and a certificate that is good for the next hop's name, or for its "
+			 "mail exchanger's. `off`: never." },
+	[OPT_GATEWAY_TLS_CA] = { "Gateway_TLS_CA", OPTION_PATH, G | E | L | DOMAIN,
+		.example = "\"/etc/tidewaiter/tls/hops.pem\"", .absent = "the system's",
+		.about = "The CAs, in PEM, that certificates of next hops are verified by. Read "
+			 "again at every reload." },
 	[OPT_RELAY_DOMAINS] = { "Relay_Domains", OPTION_DOMAINS, G | E | L | P,
 		.example = "( \"example.org\" \"*.example.org\" )", .shipped = true,
 		.absent = "none",

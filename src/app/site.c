@@ -239,6 +239,7 @@ static struct site *site_build(struct build *b, const struct chain *top, struct 
 	site->paths = *b->paths;
 	site->log_file = chain_text(top, OPT_LOG_FILE, NULL);
 	site->log_format = chain_number(top, OPT_LOG_FORMAT) == 0 ? LOG_TEXT : LOG_JSON;
+	site->log_level = (enum log_level)chain_number(top, OPT_LOG_LEVEL);
 	site->drain_ms = (uint32_t)chain_number(top, OPT_DRAIN_TIMEOUT);
 	controls_build(b, site);
 	site->rules = rules_build(b, policy);

@@ -53,6 +53,7 @@ struct site {
 	bool seccomp;
 	struct site_paths paths;
 	enum log_format log_format;
+	enum log_level log_level;
 	const char *log_file;	/* NULL: standard error */
 	uint32_t drain_ms;	/* Drain_Timeout, T7 */
 	struct control_door *controls;

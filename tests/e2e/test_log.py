@@ -133,5 +133,24 @@ class Json(E2E):
         self.assertTrue(d.wait_for_log("disconnect").startswith("{"))
 
 
+class Level(E2E):
+    def test_only_what_is_wanted(self):
+        """From info to warning, by a reload."""
+        d = self.daemon(top="Log_Level = info")
+        with d.client(source="127.4.5.7") as c:
+            c.say("QUIT", 221)
+        d.wait_for_log(r"disconnect from unknown\[127\.4\.5\.7\]")
+        d.configure(top="Log_Level = warning")
+        d.ctl("reload")
+        with d.client(source="127.4.5.8") as c:
+            c.say("QUIT", 221)
+        d.configure(top="Log_Level = debug")
+        d.ctl("reload")
+        with d.client(source="127.4.5.9") as c:
+            c.say("QUIT", 221)
+        d.wait_for_log(r"disconnect from unknown\[127\.4\.5\.9\]")
+        self.assertFalse([line for line in d.lines if "127.4.5.8" in line])
+
+
 if __name__ == "__main__":
     unittest.main()

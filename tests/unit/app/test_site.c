@@ -306,6 +306,7 @@ static void test_defaults(void **state)
 	assert_int_equal(site->controls[0].timeout_ms, 60000);
 	assert_int_equal(site->drain_ms, 30000);
 	assert_int_equal(site->log_format, LOG_TEXT);
+	assert_int_equal(site->log_level, LOG_INFO);
 	assert_int_not_equal(site->hostname[0], 0);
 	assert_in_range(site->workers, 1, 256);
 	assert_int_equal(s->command_ms, 300000);
