@@ -11,10 +11,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+
+enum { CLOSE_S = 2 };
 
 static const char *const level_names[] = {
 	[LOG_DEBUG] = "debug",
@@ -293,15 +296,21 @@ void log_open(int fd, const char *program)
 	sink.running = pthread_create(&sink.writer, NULL, writer_main, NULL) == 0;
 }
 
+/* A reader who stands still holds up nobody, not even the end. */
 void log_close(void)
 {
+	struct timespec until;
+
 	if (!sink.running)
 		return;
 	pthread_mutex_lock(&sink.lock);
 	sink.closing = true;
 	pthread_cond_signal(&sink.filled);
 	pthread_mutex_unlock(&sink.lock);
-	pthread_join(sink.writer, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += CLOSE_S;
+	if (pthread_timedjoin_np(sink.writer, NULL, &until) != 0)
+		return;
 	sink.running = false;
 	buf_free(&sink.pending);
 	move_to(STDERR_FILENO);

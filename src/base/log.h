@@ -31,7 +31,7 @@ struct log_field {
 
 /* Before log_open, lines go straight to stderr as text. fd stays the caller's. */
 void log_open(int fd, const char *program);
-void log_close(void); /* writes what is pending */
+void log_close(void); /* writes what is pending; gives up on a reader who does not come for 2 s */
 /* Lines go there from now on. Takes fd; the one before is closed, unless it is a standard one. */
 void log_move(int fd);
 void log_set_format(enum log_format format);
