@@ -69,7 +69,8 @@ static enum proxy_step read_v1(struct slice bytes, struct proxy_header *out, con
 	bool is_v6;
 
 	if (lf == NULL)
-		return len < PROXY_V1_MAX ? PROXY_MORE : bad(why_out, "it has no end within 107 octets");
+		return len < PROXY_V1_MAX ? PROXY_MORE
+					  : bad(why_out, "it has no end within 107 octets");
 	out->len = (size_t)(lf - bytes.at) + 1;
 	if (out->len < v1_signature.len + 2 || lf[-1] != '\r')
 		return bad(why_out, "its line does not end in CRLF");
@@ -218,7 +219,8 @@ static enum proxy_step read_v2(struct slice bytes, struct proxy_header *out, con
 	return PROXY_DONE;
 }
 
-enum proxy_step proxy_header_read(struct slice bytes, struct proxy_header *out, const char **why_out)
+enum proxy_step proxy_header_read(struct slice bytes, struct proxy_header *out,
+				  const char **why_out)
 {
 	*out = (struct proxy_header){ 0 };
 	if (bytes.len == 0)

@@ -23,7 +23,7 @@ enum {
 
 struct proxy_header {
 	size_t len;	  /* octets of it; what the client says follows */
-	bool is_own;	  /* LOCAL, UNKNOWN, AF_UNSPEC, AF_UNIX: the connection's own addresses stand */
+	bool is_own;	  /* LOCAL, UNKNOWN, unspecified, Unix: the connection's addresses stand */
 	struct addr from; /* the client */
 	struct addr to;	  /* what it connected to */
 	uint16_t from_port;
@@ -36,7 +36,8 @@ enum proxy_step { PROXY_MORE, PROXY_DONE, PROXY_BAD };
  * bytes: all that came so far. MORE: it may become one. BAD: it can't any more, *why_out says why
  * (static). TLVs are passed over, but for a checksum (CRC32c), which must be right.
  */
-enum proxy_step proxy_header_read(struct slice bytes, struct proxy_header *out, const char **why_out);
+enum proxy_step proxy_header_read(struct slice bytes, struct proxy_header *out,
+				  const char **why_out);
 
 /* Version 2. One IPv4 and one IPv6 address are both written as IPv6; no `to` (a Unix socket) as
  * zeros. The length. */

@@ -73,7 +73,8 @@ bool ctx_delete(struct ctx *ctx, struct slice key)
 	return true;
 }
 
-bool ctx_next(const struct ctx *ctx, const struct ctx_entry **at, struct slice *key_out, struct slice *value_out)
+bool ctx_next(const struct ctx *ctx, const struct ctx_entry **at, struct slice *key_out,
+	      struct slice *value_out)
 {
 	const struct ctx_entry *e = *at != NULL ? (*at)->next : ctx->first;
 

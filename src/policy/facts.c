@@ -167,7 +167,8 @@ void facts_each(const struct facts *facts, enum ctx_kind kind, facts_visit *visi
 	static const struct ctx none;
 	const struct ctx *mess = facts->mail != NULL ? &facts->mail->mess : &none;
 	const struct ctx *set = kind == CTX_CONN ? &facts->conn : mess;
-	const struct ctx *preset = kind == CTX_CONN && facts->preset != NULL ? facts->preset : &none;
+	const struct ctx *base = facts->preset != NULL ? facts->preset : &none;
+	const struct ctx *preset = kind == CTX_CONN ? base : &none;
 	const struct ctx_entry *at = NULL;
 	struct slice key, value, other;
 	char room[FACTS_ROOM];
@@ -180,8 +181,8 @@ void facts_each(const struct facts *facts, enum ctx_kind kind, facts_visit *visi
 	}
 	for (size_t i = 0; i < sizeof computed_keys / sizeof computed_keys[0]; i++) {
 		key = computed_keys[i].key;
-		if (computed_keys[i].kind == kind && !ctx_get(set, key, &other) && !ctx_get(preset, key, &other) &&
-		    compute(facts, (enum computed)i, room, &value))
+		if (computed_keys[i].kind == kind && !ctx_get(set, key, &other) &&
+		    !ctx_get(preset, key, &other) && compute(facts, (enum computed)i, room, &value))
 			visit(arg, key, value);
 	}
 }

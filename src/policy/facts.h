@@ -36,7 +36,8 @@ const char *ctx_set(struct ctx *ctx, struct slice key, struct slice value)
 bool ctx_delete(struct ctx *ctx, struct slice key);
 void ctx_clear(struct ctx *ctx);
 /* One entry after the other; *at begins as NULL. false: no more. */
-bool ctx_next(const struct ctx *ctx, const struct ctx_entry **at, struct slice *key_out, struct slice *value_out);
+bool ctx_next(const struct ctx *ctx, const struct ctx_entry **at, struct slice *key_out,
+	      struct slice *value_out);
 
 /* One MAIL transaction. */
 struct facts_mail {

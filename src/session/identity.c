@@ -37,7 +37,8 @@ static bool take_or_refuse(struct session *s, unsigned count)
 		return true;
 	give_caps(s, 0);
 	stat_add(&s->worker->stats.capped, 1);
-	session_refuse(s, PHASE_ACCEPT, 421, "4.4.5 Service unavailable, concurrency limit reached.");
+	session_refuse(s, PHASE_ACCEPT, 421,
+		       "4.4.5 Service unavailable, concurrency limit reached.");
 	return false;
 }
 
@@ -50,10 +51,13 @@ bool session_take_outer_caps(struct session *s)
  * does not inherit it. */
 static bool may_relay(const struct session *s)
 {
-	return s->settings->open_relay || cidr_list_has(&s->settings->relay_hosts, &s->facts.peer);
+	const struct settings *set = s->settings;
+
+	return set->open_relay || cidr_list_has(&set->relay_hosts, &s->facts.peer);
 }
 
-bool session_identify(struct session *s, const struct addr *peer, uint16_t peer_port, const char *by)
+bool session_identify(struct session *s, const struct addr *peer, uint16_t peer_port,
+		      const char *by)
 {
 	struct addr was = s->facts.peer;
 	struct facts *f = &s->facts;
@@ -65,7 +69,7 @@ bool session_identify(struct session *s, const struct addr *peer, uint16_t peer_
 	f->preset = &s->settings->context;
 	f->can_relay = may_relay(s);
 	if (s->ticket.endpoint == NULL) {
-		audit_enter(s->door->endpoint, peer, &s->ticket); /* before any policy sees it (D37) */
+		audit_enter(s->door->endpoint, peer, &s->ticket); /* before any policy (D37) */
 		session_log_connect(s, &was);
 	} else {
 		audit_move(&s->ticket, peer);

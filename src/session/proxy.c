@@ -67,7 +67,7 @@ void proxy_read(struct session *s)
 		proxied(s, &header);
 		session_settle(s);
 		if (!s->ended && s->wait == WAIT_NONE)
-			stream_again(&s->client); /* of what came with the header there is no news any more */
+			stream_again(&s->client); /* what came with the header is no news now */
 		return;
 	}
 }

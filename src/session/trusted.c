@@ -3,8 +3,8 @@
  * XSETCONTEXT, XDUMPCONTEXT.
  *
  * The trust is the present client's. A session that has become another client's has lost it unless
- * that client has it too: behind XCLIENT there may be a pipe that lets through what the client says,
- * and a client must not choose whom it is counted as. Postfix does the same.
+ * that client has it too: behind XCLIENT there may be a pipe that lets through what the client
+ * says, and a client must not choose whom it is counted as. Postfix does the same.
  */
 #include "session/inside.h"
 
@@ -38,7 +38,8 @@ const char *trusted_offer(const struct session *s, char out[TRUSTED_OFFER_MAX])
 		return out;
 	for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
 		if (s->settings->extensions & offers[i].extension)
-			len += (size_t)snprintf(out + len, TRUSTED_OFFER_MAX - len, "%s", offers[i].line);
+			len += (size_t)snprintf(out + len, TRUSTED_OFFER_MAX - len, "%s",
+						offers[i].line);
 	}
 	return out;
 }
@@ -61,6 +62,7 @@ static char *copy_of(const char *text)
 /* Nothing of the last client stays but, where nothing was said of them, the addresses. */
 static void become(struct session *s, const struct xclient *x)
 {
+	const char *verb = x->is_esmtp ? "EHLO" : "HELO";
 	char line[sizeof "EHLO " + SMTP_DOMAIN_MAX];
 	struct slice helo;
 
@@ -71,7 +73,7 @@ static void become(struct session *s, const struct xclient *x)
 	s->facts.auth_user = slice_of(s->login != NULL ? s->login : "");
 	if (x->helo[0] != '\0') {
 		helo.at = line;
-		helo.len = (size_t)snprintf(line, sizeof line, "%s %s", x->is_esmtp ? "EHLO" : "HELO", x->helo);
+		helo.len = (size_t)snprintf(line, sizeof line, "%s %s", verb, x->helo);
 		session_set_helo(s, helo, (struct slice){ line + 5, helo.len - 5 });
 	}
 	if (x->dest_addr.family != ADDR_NONE)
@@ -140,7 +142,8 @@ static syntax_fault context_set(struct session *s, struct slice args, bool in_ea
 		fault = attribute_take(&args, &key, &value);
 		if (fault == NULL && key.len > CTX_KEY_MAX)
 			fault = "501 5.5.4 Error: key too long";
-		if (fault == NULL && in_earnest && facts_set(&s->facts, CTX_CONN, key, buf_slice(&value)) != NULL)
+		if (fault == NULL && in_earnest &&
+		    facts_set(&s->facts, CTX_CONN, key, buf_slice(&value)) != NULL)
 			fault = "452 4.3.1 Error: the context is full";
 	}
 	buf_free(&value);

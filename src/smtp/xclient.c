@@ -20,7 +20,8 @@ bool xclient_addr(struct slice text, struct addr *out)
 {
 	static const struct slice tag = { "IPV6:", 5 };
 	static const char octets[] = "0123456789abcdefABCDEF:.";
-	bool is_v6 = text.len > tag.len && slice_equal_nocase((struct slice){ text.at, tag.len }, tag);
+	bool is_v6 = text.len > tag.len &&
+		     slice_equal_nocase((struct slice){ text.at, tag.len }, tag);
 
 	if (is_v6)
 		text = (struct slice){ text.at + tag.len, text.len - tag.len };

@@ -23,7 +23,7 @@ struct xclient {
 	uint16_t dest_port;
 	bool is_esmtp;
 	char name[SMTP_DOMAIN_MAX + 1]; /* a domain */
-	char helo[SMTP_DOMAIN_MAX + 1]; /* the name that was said in it, as syntax_helo() takes it */
+	char helo[SMTP_DOMAIN_MAX + 1];	/* the name said in it, as syntax_helo() takes it */
 	char login[SMTP_DOMAIN_MAX + 1]; /* text without controls */
 };
 
