@@ -51,6 +51,7 @@ struct ask {
 	unsigned by_len;  /* OPTION_BY */
 	unsigned limit;	  /* OPTION_LIMIT, or its default */
 	struct view view;
+	bool hand_over;	   /* then the connection is no console any more */
 	struct trip *trip; /* NULL: none */
 	void *state;	   /* what a command keeps from step to step */
 	void (*state_free)(void *state);

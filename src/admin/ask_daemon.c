@@ -236,3 +236,12 @@ enum ask_step ask_stop(struct ask *a)
 {
 	return leave(a, a->by->world->stop, "stopping");
 }
+
+enum ask_step ask_upgrade(struct ask *a)
+{
+	if (crew_is_draining(a->by->world->crew))
+		return ask_fail(a, EXIT_OF_FAILURE, "it is stopping");
+	a->hand_over = true;
+	ask_view(a, VIEW_LIST);
+	return ask_done(a);
+}

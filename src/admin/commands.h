@@ -54,6 +54,8 @@ enum {
 	  "accept no more, and end when the last session has") \
 	X(stop, "stop", RIGHT_CHANGE, 0, 0, 0, "", \
 	  "the same, but wait no longer than Drain_Timeout; a second time: end now") \
+	X(upgrade, "upgrade", RIGHT_CHANGE, 0, 0, 0, "", \
+	  "hand the sockets over to who asks: what tidewaiter -u says") \
 	X(help, "help", RIGHT_LOOK, 0, 2, 0, "[COMMAND]", "these lines")
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "admin/console.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ struct conn {
 	bool asking;
 	bool waiting; /* for an errand */
 	bool closing; /* when the last answer has left */
+	bool handing; /* then the stream is the daemon's */
 };
 
 struct console {
@@ -52,6 +54,7 @@ struct console {
 	struct loop *loop;
 	pthread_t thread;
 	struct note stop;
+	struct note retire;
 	struct timer stopping;
 	unsigned errands;
 	unsigned connections;
@@ -111,6 +114,7 @@ static void conn_follow(struct conn *c, enum ask_step step)
 	c->waiting = step == ASK_WAIT;
 	c->asking = step != ASK_DONE;
 	if (!c->asking) {
+		c->handing = c->ask.hand_over;
 		ask_end(&c->ask);
 		buf_free(&c->line);
 	}
@@ -151,10 +155,23 @@ static enum line read_line(struct conn *c)
 	return c->line.len > 0 ? LINE_WHOLE : LINE_OVER;
 }
 
+static void hand_over(struct conn *c)
+{
+	const struct console_world *w = &c->console->world;
+	int fd = fcntl(c->stream.fd, F_DUPFD_CLOEXEC, 0);
+
+	c->handing = false;
+	c->closing = true;
+	if (fd >= 0)
+		w->hand_over(w->owner, fd);
+}
+
 static void conn_turn(void *arg)
 {
 	struct conn *c = arg;
 
+	if (c->handing)
+		hand_over(c);
 	if (c->closing) {
 		conn_free(c);
 		return;
@@ -257,7 +274,8 @@ static bool entrances_open(struct console *console, const struct console_door *d
 {
 	while (console->entrance_count < count) {
 		struct entrance *e = &console->entrances[console->entrance_count];
-		int fd = gate_open(&doors[console->entrance_count], complaints);
+		const struct console_door *door = &doors[console->entrance_count];
+		int fd = door->inherited ? door->fd : gate_open(door, complaints);
 
 		if (fd < 0)
 			return false;
@@ -268,14 +286,33 @@ static bool entrances_open(struct console *console, const struct console_door *d
 	return true;
 }
 
-static void entrances_close(struct console *console)
+static void entrances_close(struct console *console, bool with_files)
 {
 	while (console->entrance_count > 0) {
 		struct entrance *e = &console->entrances[--console->entrance_count];
 
-		unlink(e->door.where.path);
+		if (with_files)
+			unlink(e->door.where.path);
 		listener_free(e->listener);
 	}
+}
+
+void console_sockets(const struct console *console, int *out)
+{
+	for (unsigned i = 0; i < console->entrance_count; i++)
+		out[i] = fcntl(listener_fd(console->entrances[i].listener), F_DUPFD_CLOEXEC, 0);
+}
+
+static void retire_here(struct note *n)
+{
+	struct console *console = (struct console *)((char *)n - offsetof(struct console, retire));
+
+	entrances_close(console, false);
+}
+
+void console_retire(struct console *console)
+{
+	loop_post(console->loop, &console->retire, retire_here);
 }
 
 static void *console_main(void *arg)
@@ -299,7 +336,7 @@ struct console *console_start(const struct console_world *world, const struct co
 			return console;
 		complain(complaints, (struct place){ 0 }, "there is no thread for the console");
 	}
-	entrances_close(console);
+	entrances_close(console, true);
 	loop_free(console->loop);
 	free(console);
 	return NULL;
@@ -321,7 +358,7 @@ static void stop_here(struct note *n)
 	struct console *console = (struct console *)((char *)n - offsetof(struct console, stop));
 	struct conn *c;
 
-	entrances_close(console);
+	entrances_close(console, true);
 	while ((c = LIST_FIRST(&console->conns)) != NULL)
 		conn_free(c);
 	timer_init(&console->stopping, console->loop, stop_when_home, console);

@@ -26,6 +26,8 @@ struct console_world {
 	void (*drain)(void *owner);
 	void (*stop)(void *owner);
 	const char *(*file)(void *owner);	/* the configuration's path */
+	/* Whoever asked is to have our sockets. Takes fd, non-blocking. */
+	void (*hand_over)(void *owner, int fd);
 	uint64_t started_wall_ms;
 	const char *user;			/* whom it runs as */
 	const char *landlock, *seccomp;		/* "on", "off: WHY" */
@@ -38,6 +40,8 @@ struct console_door {
 	int backlog;
 	uint32_t timeout_ms;
 	struct audit_endpoint *endpoint;
+	bool inherited; /* fd listens already, and is taken */
+	int fd;
 };
 
 struct console;
@@ -46,6 +50,10 @@ struct console;
  * replaced; one that somebody does is an error. */
 struct console *console_start(const struct console_world *world, const struct console_door *doors,
 			      unsigned count, struct complaints *complaints);
+/* Copies of the listening sockets, in the order of the doors; out has room for them. */
+void console_sockets(const struct console *c, int *out);
+/* Another process listens now: the doors are closed, the socket files stay. Not on its thread. */
+void console_retire(struct console *c);
 /*
  * Closes its doors and connections and waits for its thread; removes the socket files. The workers'
  * threads must still run: errands that are out come home first. Not from inside a function of the

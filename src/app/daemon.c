@@ -13,6 +13,7 @@
 
 #include "admin/console.h"
 #include "app/confine.h"
+#include "app/handover.h"
 #include "app/host.h"
 #include "app/notify.h"
 #include "app/site.h"
@@ -28,7 +29,8 @@ enum {
 	STOP_LOOK_MS = 20,
 };
 
-#define SIGNAL_DRAIN SIGRTMIN /* the console's `drain`: as SIGTERM, but without a deadline */
+#define SIGNAL_HANDED (SIGRTMIN + 1) /* another process listens now */
+#define SIGNAL_DRAIN SIGRTMIN	     /* the console's `drain`: as SIGTERM, but without a deadline */
 
 static const struct policy_engine *const engines[] = { &sieve_engine, &lua_engine, NULL };
 
@@ -46,6 +48,10 @@ struct daemon {
 	struct crew *crew;
 	struct console *console;
 	struct confinement confinement;
+	bool upgrade;
+	struct handover *heir, *parent;
+	_Atomic bool heir_gone;	 /* before it took over */
+	uint64_t handed_until_ms; /* 0: nobody took over */
 };
 
 static void log_complaints(const struct complaints *c)
@@ -195,6 +201,7 @@ static void signals_block(sigset_t *ours)
 	sigaddset(ours, SIGHUP);
 	sigaddset(ours, SIGUSR1);
 	sigaddset(ours, SIGNAL_DRAIN);
+	sigaddset(ours, SIGNAL_HANDED);
 	pthread_sigmask(SIG_BLOCK, ours, NULL); /* before the first thread, so that none gets them */
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -208,6 +215,66 @@ static uint32_t drain_ms(struct daemon *d)
 	pthread_mutex_unlock(&d->reload_lock);
 	return ms;
 }
+
+/* --- upgrade ------------------------------------------------------------------------------- */
+
+static void handed(void *owner)
+{
+	(void)owner;
+	kill(getpid(), SIGNAL_HANDED);
+}
+
+static void heir_has_gone(void *owner)
+{
+	struct daemon *d = owner;
+
+	log_error("upgrade: the other one has gone, this one goes on");
+	d->heir_gone = true;
+}
+
+static struct handover_world handover_world(struct daemon *d)
+{
+	return (struct handover_world){ .audit = d->audit, .crew = d->crew, .owner = d,
+					.handed = handed, .given_up = heir_has_gone };
+}
+
+/* The console's thread. Its answer has been given, so a refusal is an end without a word. */
+static void hand_over(void *owner, int fd)
+{
+	struct daemon *d = owner;
+	struct handover_world world = handover_world(d);
+
+	if (d->heir != NULL && d->heir_gone) {
+		handover_end(d->heir);
+		d->heir = NULL;
+		d->heir_gone = false;
+	}
+	if (d->heir != NULL || (d->parent != NULL && !handover_is_over(d->parent))) {
+		log_error("upgrade: refused, there is another under way");
+		close(fd);
+		return;
+	}
+	log_info("upgrade: handing over");
+	pthread_mutex_lock(&d->reload_lock);
+	d->heir = handover_give(&world, d->console, d->site, fd);
+	pthread_mutex_unlock(&d->reload_lock);
+}
+
+/* Sessions go on as if nothing had happened; who is still there after Drain_Timeout is drained. */
+static void begin_to_end(struct daemon *d)
+{
+	notify_stopping();
+	log_info("upgrade: handed over, %llu sessions to finish", (unsigned long long)crew_sessions(d->crew));
+	d->handed_until_ms = clock_ms() + drain_ms(d);
+}
+
+static bool should_drain(struct daemon *d)
+{
+	return d->handed_until_ms != 0 && !crew_is_draining(d->crew) &&
+	       (crew_sessions(d->crew) == 0 || clock_ms() >= d->handed_until_ms);
+}
+
+/* --- serving ------------------------------------------------------------------------------- */
 
 static void reopen_log(struct daemon *d)
 {
@@ -224,7 +291,8 @@ static void reopen_log(struct daemon *d)
 /* The next signal; 0: none within the time that this turn has. */
 static int next_signal(struct daemon *d, const sigset_t *ours)
 {
-	uint32_t ms = crew_is_draining(d->crew) ? STOP_LOOK_MS : notify_watchdog_ms();
+	bool ending = crew_is_draining(d->crew) || d->handed_until_ms != 0;
+	uint32_t ms = ending ? STOP_LOOK_MS : notify_watchdog_ms();
 	const struct timespec soon = { ms / 1000, ms % 1000 * 1000000L };
 	int sig = ms == 0 ? sigwaitinfo(ours, NULL) : sigtimedwait(ours, NULL, &soon);
 
@@ -241,6 +309,10 @@ static void serve(struct daemon *d, const sigset_t *ours)
 
 		if (notify_watchdog_ms() > 0 && crew_turns(d->crew))
 			notify_alive();
+		if (sig == SIGNAL_HANDED)
+			begin_to_end(d);
+		if (should_drain(d))
+			crew_drain(d->crew, drain_ms(d));
 		if (sig == SIGUSR1) {
 			reopen_log(d);
 		} else if (sig == SIGHUP && !crew_is_draining(d->crew)) {
@@ -273,24 +345,36 @@ static void raise_descriptors(void)
 	}
 }
 
-static struct console *open_console(struct daemon *d, struct complaints *complaints)
+/* -1: this one was not handed over. */
+static int inherited_console(const struct inheritance *from, const struct endpoint *where)
+{
+	for (unsigned i = 0; i < from->console_count; i++)
+		if (endpoint_equal(&from->consoles[i].where, where))
+			return from->consoles[i].fd;
+	return -1;
+}
+
+static struct console *open_console(struct daemon *d, const struct inheritance *from,
+				    struct complaints *complaints)
 {
 	const struct site *site = d->site;
 	struct console_door *doors = mem_array(site->control_count, sizeof *doors);
 	struct console_world world = {
 		.audit = d->audit, .crew = d->crew, .ledger = d->ledger, .version = VERSION, .owner = d,
-		.reload = reload, .drain = ask_drain, .stop = ask_stop, .file = file_of,
+		.hand_over = hand_over, .reload = reload, .drain = ask_drain, .stop = ask_stop, .file = file_of,
 		.started_wall_ms = clock_wall_ms(), .user = d->confinement.user,
 		.landlock = d->confinement.landlock, .seccomp = d->confinement.seccomp,
 	};
 	struct console *console;
 
 	for (unsigned i = 0; i < site->control_count; i++) {
-		const struct control_door *from = &site->controls[i];
+		const struct control_door *c = &site->controls[i];
+		int fd = inherited_console(from, &c->where);
 
 		doors[i] = (struct console_door){
-			.name = from->name, .where = from->where, .file_mode = from->file_mode,
-			.backlog = from->backlog, .timeout_ms = from->timeout_ms, .endpoint = from->endpoint,
+			.name = c->name, .where = c->where, .file_mode = c->file_mode,
+			.backlog = c->backlog, .timeout_ms = c->timeout_ms, .endpoint = c->endpoint,
+			.inherited = fd >= 0, .fd = fd,
 		};
 	}
 	console = console_start(&world, doors, site->control_count, complaints);
@@ -307,9 +391,28 @@ static void say_open(const struct site *site)
 	log_info("tidewaiter %s is ready: %u workers", VERSION, site->workers);
 }
 
+/* From the daemon that runs, if that is wanted and one does. false: complained. */
+static bool inherit(struct daemon *d, struct inheritance *out, struct complaints *complaints)
+{
+	struct handover_world world = handover_world(d);
+	unsigned errors = complaints->errors;
+
+	if (!d->upgrade || d->site->control_count == 0)
+		return true;
+	d->parent = handover_ask(&world, &d->site->controls[0].where, out, complaints);
+	if (d->parent != NULL)
+		log_info("upgrade: %u sockets and %llu sessions of the old one", out->door_count,
+			 (unsigned long long)handover_sessions(d->parent));
+	crew_inherit(d->crew, out->doors, out->door_count);
+	free(out->doors);
+	return complaints->errors == errors;
+}
+
 /* Threads come last: what the process gives up, they inherit. */
 static int open_all(struct daemon *d, struct complaints *complaints)
 {
+	struct inheritance from = { 0 };
+
 	d->site = load(d, complaints);
 	if (d->site == NULL)
 		return EXIT_CONFIG;
@@ -321,10 +424,15 @@ static int open_all(struct daemon *d, struct complaints *complaints)
 	log_open(STDERR_FILENO, "tidewaiter");
 	d->jobs = d->policy_host.jobs = jobs_new(DISK_THREADS);
 	d->crew = d->host.crew = crew_new(d->site->workers, d->jobs, d->hostname);
-	d->console = open_console(d, complaints);
+	if (!inherit(d, &from, complaints))
+		return 1;
+	d->console = open_console(d, &from, complaints);
+	free(from.consoles);
 	if (d->console == NULL || !crew_install(d->crew, d->site->rules, complaints) ||
 	    !point_log(d->site, complaints))
 		return 1;
+	if (d->parent != NULL)
+		handover_taken(d->parent);
 	return 0;
 }
 
@@ -332,6 +440,8 @@ static void close_all(struct daemon *d)
 {
 	if (d->console != NULL)
 		console_stop(d->console);
+	handover_end(d->heir); /* the workers' loops still turn */
+	handover_end(d->parent);
 	if (d->crew != NULL)
 		crew_join(d->crew);
 	if (d->jobs != NULL)
@@ -340,9 +450,9 @@ static void close_all(struct daemon *d)
 	world_close(d);
 }
 
-int daemon_run(const char *file)
+int daemon_run(const char *file, bool upgrade)
 {
-	struct daemon d = { .file = mem_strdup(file) };
+	struct daemon d = { .file = mem_strdup(file), .upgrade = upgrade };
 	struct complaints complaints;
 	sigset_t ours;
 	int code;

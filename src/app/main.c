@@ -11,16 +11,18 @@ enum { EXIT_USAGE = 64 }; /* EX_USAGE */
 static const char default_file[] = "/etc/tidewaiter/tidewaiter.conf";
 
 static const char usage[] =
-	"usage: tidewaiter [-c FILE] [-f]      run; the log goes to stderr\n"
+	"usage: tidewaiter [-c FILE] [-fu]     run; the log goes to stderr\n"
 	"       tidewaiter [-c FILE] -t        check the configuration and the scripts, and exit\n"
 	"       tidewaiter --options md|mdoc   print the reference of all options\n"
 	"       tidewaiter --version | --help\n"
 	"\n"
 	"  -c FILE   the configuration, instead of /etc/tidewaiter/tidewaiter.conf\n"
 	"  -f        stay in the foreground (it always does: a service manager supervises it)\n"
+	"  -u        upgrade: take sockets and counts over from the daemon that runs, if one does\n"
 	"  -t        exit 0 if all is well, 78 if not, with every fault as FILE:LINE:COL\n"
 	"\n"
-	"SIGHUP reloads, SIGTERM and SIGINT drain and stop, a second one stops at once.\n";
+	"SIGHUP reloads, SIGTERM and SIGINT drain and stop, a second one stops at once.\n"
+	"SIGUSR1 opens Log_File anew.\n";
 
 static int wrong_usage(void)
 {
@@ -38,16 +40,19 @@ int main(int argc, char **argv)
 		{ 0 },
 	};
 	const char *file = default_file;
-	bool check = false;
+	bool check = false, upgrade = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:ft", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:ftu", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			file = optarg;
 			break;
 		case 'f':
 			break; /* as without it (T5) */
+		case 'u':
+			upgrade = true;
+			break;
 		case 't':
 			check = true;
 			break;
@@ -67,5 +72,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tidewaiter: '%s' is not expected here\n", argv[optind]);
 		return wrong_usage();
 	}
-	return check ? daemon_check(file) : daemon_run(file);
+	return check ? daemon_check(file) : daemon_run(file, upgrade);
 }

@@ -193,12 +193,21 @@ struct audit_service *audit_endpoint_service(const struct audit_endpoint *endpoi
 	return endpoint->service;
 }
 
+static _Thread_local struct audit_tap *tap;
+
+void audit_set_tap(struct audit_tap *to)
+{
+	tap = to;
+}
+
 void audit_enter(struct audit_endpoint *endpoint, const struct addr *peer, struct audit_ticket *ticket)
 {
 	CHECK(ticket->endpoint == NULL);
 	cidr_tree_enter(census_tree(&endpoint->live, peer->family), peer);
 	cidr_tree_enter(census_tree(&endpoint->service->live, peer->family), peer);
 	*ticket = (struct audit_ticket){ endpoint, *peer };
+	if (tap != NULL)
+		tap->told(tap, true, ticket);
 }
 
 void audit_leave(struct audit_ticket *ticket)
@@ -209,6 +218,8 @@ void audit_leave(struct audit_ticket *ticket)
 		return;
 	cidr_tree_leave(census_tree(&ticket->endpoint->service->live, peer->family), peer);
 	cidr_tree_leave(census_tree(&ticket->endpoint->live, peer->family), peer);
+	if (tap != NULL)
+		tap->told(tap, false, ticket);
 	*ticket = (struct audit_ticket){ 0 };
 }
 

@@ -53,6 +53,15 @@ void audit_move(struct audit_ticket *ticket, const struct addr *peer);
 void audit_leave(struct audit_ticket *ticket);
 
 /*
+ * Who is told of every entering and leaving that the calling thread does from now on, after it is
+ * counted; NULL: nobody. How another process follows what this one holds (audit/elsewhere.h).
+ */
+struct audit_tap {
+	void (*told)(struct audit_tap *self, bool entered, const struct audit_ticket *ticket);
+};
+void audit_set_tap(struct audit_tap *tap);
+
+/*
  * What to look at: a service, or with endpoint one of its endpoints. Resolved once from a name by
  * audit_scope_find: "SMTP", "SMTP@127.0.0.1:2525", "inbound_cidr" (SMTP here: a cluster of one, D50).
  */

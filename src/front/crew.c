@@ -6,6 +6,7 @@
  */
 #include "front/crew.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stddef.h>
@@ -55,6 +56,9 @@ struct crew {
 	_Atomic uint32_t tarpitted; /* sessions held back now */
 	pthread_mutex_t lock; /* one order at a time */
 	struct rules *rules;  /* the latest; under lock */
+	bool retired;	      /* under lock */
+	struct crew_socket *inherited;
+	unsigned inherited_count;
 	struct hand hands[];
 };
 
@@ -117,14 +121,19 @@ static void starved(void *owner, int error)
 	log_warn("accepting on %s pauses: %s", stand->door->name, strerror(error));
 }
 
-static void stand_free(struct stand *stand)
+static void stand_close(struct stand *stand)
 {
 	LIST_REMOVE(stand, next);
-	if (endpoint_is_unix(&stand->door->where))
-		unlink(stand->door->where.path);
 	listener_free(stand->listener);
 	rules_unref(stand->rules);
 	free(stand);
+}
+
+static void stand_free(struct stand *stand)
+{
+	if (endpoint_is_unix(&stand->door->where))
+		unlink(stand->door->where.path);
+	stand_close(stand);
 }
 
 static const struct door *door_at(const struct rules *rules, const struct endpoint *where)
@@ -136,10 +145,16 @@ static const struct door *door_at(const struct rules *rules, const struct endpoi
 	return NULL;
 }
 
-/* A TCP door has a socket a worker; a Unix door one, the first worker's. */
+struct opening {
+	const struct door *door;
+	unsigned worker;
+	int fd;
+};
+
 struct installation {
 	struct rules *rules;
-	int *fds; /* door_count x crew->count; -1: nothing to open */
+	struct opening *list;
+	unsigned count;
 };
 
 static void stand_open(struct hand *h, struct rules *rules, const struct door *door, int fd)
@@ -171,59 +186,174 @@ static void install(struct hand *h, void *arg)
 		}
 		stand = following;
 	}
-	for (unsigned i = 0; i < in->rules->door_count; i++) {
-		int fd = in->fds[i * h->crew->count + h->worker->index];
-
-		if (fd >= 0)
-			stand_open(h, in->rules, &in->rules->doors[i], fd);
+	for (unsigned i = 0; i < in->count; i++) {
+		if (in->list[i].worker == h->worker->index)
+			stand_open(h, in->rules, in->list[i].door, in->list[i].fd);
 	}
 }
 
-static bool open_door(const struct crew *crew, const struct door *door, int *fds, struct complaints *complaints)
+static void opening_add(struct installation *in, const struct door *door, unsigned worker, int fd)
+{
+	in->list = mem_resize(in->list, in->count + 1, sizeof *in->list);
+	in->list[in->count++] = (struct opening){ door, worker, fd };
+}
+
+static unsigned open_inherited(struct crew *crew, const struct door *door, struct installation *in)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < crew->inherited_count; i++) {
+		struct crew_socket *s = &crew->inherited[i];
+
+		if (s->fd < 0 || !endpoint_equal(&s->where, &door->where))
+			continue;
+		opening_add(in, door, found++ % crew->count, s->fd);
+		s->fd = -1;
+	}
+	return found;
+}
+
+/* A TCP door has a socket a worker; a Unix door one, the first worker's. */
+static bool open_door(struct crew *crew, const struct door *door, struct installation *in,
+		      struct complaints *complaints)
 {
 	unsigned sockets = endpoint_is_unix(&door->where) ? 1 : crew->count;
+	unsigned inherited = open_inherited(crew, door, in);
 	const char *why;
 
-	for (unsigned i = 0; i < sockets; i++) {
-		fds[i] = listener_socket(&door->where, door->backlog, door->file_mode, sockets > 1, &why);
-		if (fds[i] < 0) {
+	for (unsigned i = inherited; i < sockets; i++) {
+		int fd = listener_socket(&door->where, door->backlog, door->file_mode, sockets > 1, &why);
+
+		if (fd < 0 && inherited > 0)
+			return true; /* what there was cannot be shared by more */
+		if (fd < 0) {
 			complain(complaints, (struct place){ 0 }, "cannot listen on %s: %s", door->name, why);
 			return false;
 		}
+		opening_add(in, door, i, fd);
 	}
 	return true;
 }
 
+/* Those of doors that are no more. */
+static void forget_inherited(struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->inherited_count; i++) {
+		if (crew->inherited[i].fd >= 0)
+			close(crew->inherited[i].fd);
+	}
+	free(crew->inherited);
+	crew->inherited = NULL;
+	crew->inherited_count = 0;
+}
+
 bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints)
 {
-	size_t count = (size_t)rules->door_count * crew->count;
-	struct installation in = { rules, mem_array(count, sizeof(int)) };
+	struct installation in = { .rules = rules };
 	bool fine = true;
 
-	for (size_t i = 0; i < count; i++)
-		in.fds[i] = -1;
 	pthread_mutex_lock(&crew->lock);
-	if (crew->draining) {
-		complain(complaints, (struct place){ 0 }, "draining: nothing new can be opened");
+	if (crew->draining || crew->retired) {
+		complain(complaints, (struct place){ 0 }, "%s: nothing new can be opened",
+			 crew->retired ? "handed over" : "draining");
 		fine = false;
 	}
 	for (unsigned i = 0; fine && i < rules->door_count; i++) {
 		if (door_at(crew->rules, &rules->doors[i].where) == NULL)
-			fine = open_door(crew, &rules->doors[i], &in.fds[(size_t)i * crew->count], complaints);
+			fine = open_door(crew, &rules->doors[i], &in, complaints);
 	}
 	if (fine) {
 		order_all(crew, install, &in);
 		rules_unref(crew->rules);
 		crew->rules = rules_ref(rules);
+		forget_inherited(crew);
 	} else {
-		for (size_t i = 0; i < count; i++) {
-			if (in.fds[i] >= 0)
-				close(in.fds[i]);
-		}
+		for (unsigned i = 0; i < in.count; i++)
+			close(in.list[i].fd);
 	}
 	pthread_mutex_unlock(&crew->lock);
-	free(in.fds);
+	free(in.list);
 	return fine;
+}
+
+/* --- from one process to another ----------------------------------------------------------- */
+
+struct gathering {
+	struct crew_socket *list;
+	unsigned count;
+	pthread_mutex_t lock;
+};
+
+static void gather(struct hand *h, void *arg)
+{
+	struct gathering *g = arg;
+	struct stand *stand;
+
+	pthread_mutex_lock(&g->lock);
+	LIST_FOREACH(stand, &h->stands, next) {
+		int fd = fcntl(listener_fd(stand->listener), F_DUPFD_CLOEXEC, 0);
+
+		if (fd < 0)
+			continue; /* the new process sees that one is missing: it says how many it got */
+		g->list = mem_resize(g->list, g->count + 1, sizeof *g->list);
+		g->list[g->count++] = (struct crew_socket){ stand->door->where, fd };
+	}
+	pthread_mutex_unlock(&g->lock);
+}
+
+unsigned crew_sockets(struct crew *crew, struct crew_socket **out)
+{
+	struct gathering g = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+	pthread_mutex_lock(&crew->lock);
+	order_all(crew, gather, &g);
+	pthread_mutex_unlock(&crew->lock);
+	*out = g.list;
+	return g.count;
+}
+
+void crew_inherit(struct crew *crew, const struct crew_socket *list, unsigned count)
+{
+	if (count == 0)
+		return;
+	crew->inherited = mem_array(count, sizeof *list);
+	memcpy(crew->inherited, list, count * sizeof *list);
+	crew->inherited_count = count;
+}
+
+static void retire(struct hand *h, void *arg)
+{
+	(void)arg;
+	while (!LIST_EMPTY(&h->stands))
+		stand_close(LIST_FIRST(&h->stands));
+}
+
+void crew_retire(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	crew->retired = true;
+	order_all(crew, retire, NULL);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+static void tell_all(struct hand *h, void *arg)
+{
+	struct audit_tap *tap = arg;
+
+	audit_set_tap(tap);
+	if (tap == NULL)
+		return;
+	for (struct session *s = LIST_FIRST(&h->worker->sessions); s != NULL; s = session_next(s)) {
+		if (session_ticket(s)->endpoint != NULL)
+			tap->told(tap, true, session_ticket(s));
+	}
+}
+
+void crew_tap(struct crew *crew, struct audit_tap *tap)
+{
+	pthread_mutex_lock(&crew->lock);
+	order_all(crew, tell_all, tap);
+	pthread_mutex_unlock(&crew->lock);
 }
 
 /* --- stopping ------------------------------------------------------------------------------ */
@@ -334,6 +464,7 @@ void crew_free(struct crew *crew)
 		worker_free(crew->hands[i].worker);
 	}
 	rules_unref(crew->rules);
+	forget_inherited(crew);
 	pthread_mutex_destroy(&crew->lock);
 	free(crew);
 }

@@ -29,6 +29,27 @@ struct loop *crew_loop(struct crew *crew, unsigned worker);
  */
 bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints);
 
+/* A listening socket on its way from one process to another. */
+struct crew_socket {
+	struct endpoint where;
+	int fd;
+};
+
+/* Copies of all that are open, the doors' own stay with them; the list is free()d by the caller. */
+unsigned crew_sockets(struct crew *crew, struct crew_socket **out);
+/*
+ * Before the first crew_install: listen on these instead of opening one's own. Takes the
+ * descriptors; all of a door's are used, however many workers there are, because closing one that
+ * is shared (SO_REUSEPORT) resets the clients that wait in it.
+ */
+void crew_inherit(struct crew *crew, const struct crew_socket *list, unsigned count);
+/* Another process listens now: no new connections here, and the socket files are its. Sessions go
+ * on as they are. */
+void crew_retire(struct crew *crew);
+/* Every session that is there, and then every change, is told to the tap on its worker's thread;
+ * NULL ends it. Back when no worker is in the old tap any more. */
+void crew_tap(struct crew *crew, struct audit_tap *tap);
+
 /* No new connections; sessions end at their next pause, and after within_ms all the same (T7).
  * Again with less: sooner. */
 void crew_drain(struct crew *crew, uint32_t within_ms);

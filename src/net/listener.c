@@ -158,6 +158,11 @@ void listener_free(struct listener *l)
 	free(l);
 }
 
+int listener_fd(const struct listener *l)
+{
+	return l->fd;
+}
+
 void listener_set_owner(struct listener *l, void *owner)
 {
 	l->owner = owner;

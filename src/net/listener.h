@@ -27,6 +27,7 @@ typedef void listener_starved(void *owner, int error);
 struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted, listener_starved *starved,
 			      void *owner);
 void listener_free(struct listener *l); /* closes; NULL is harmless */
+int listener_fd(const struct listener *l); /* the listener's */
 void listener_set_owner(struct listener *l, void *owner);
 
 #endif

@@ -235,6 +235,11 @@ const struct addr *session_peer(const struct session *s)
 	return &s->facts.peer;
 }
 
+const struct audit_ticket *session_ticket(const struct session *s)
+{
+	return &s->ticket;
+}
+
 static void copy(char *to, size_t size, struct slice from)
 {
 	size_t len = from.len < size - 1 ? from.len : size - 1;

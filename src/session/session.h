@@ -53,6 +53,7 @@ void session_kick(struct session *s);
 struct session *session_next(const struct session *s); /* of its worker's list; NULL: the last */
 uint64_t session_id(const struct session *s);
 const struct addr *session_peer(const struct session *s);
+const struct audit_ticket *session_ticket(const struct session *s);
 
 /* A copy for people. */
 struct session_row {

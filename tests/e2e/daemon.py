@@ -12,6 +12,7 @@ about, or that does not stop in time fails the test.
 """
 
 import collections
+import copy
 import json
 import os
 import re
@@ -115,6 +116,15 @@ class Daemon:
         if start:
             self.start()
 
+    arguments = ()
+
+    def heir(self):
+        """A second daemon of the same configuration, not started, that is to take over (-u)."""
+        heir = copy.copy(self)
+        heir.lines, heir.news, heir.ended, heir.process = [], threading.Condition(), False, None
+        heir.shape, heir.arguments = dict(self.shape), ("-u",)
+        return heir
+
     # --- the configuration
 
     def write(self, name, text):
@@ -152,7 +162,7 @@ class Daemon:
 
     def start(self):
         self.process = subprocess.Popen(
-            self.before + [TIDEWAITER, "-f", "-c", self.conf], stdin=subprocess.DEVNULL,
+            self.before + [TIDEWAITER, "-f", *self.arguments, "-c", self.conf], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.env, cwd=self.dir,
             preexec_fn=self._limit if self.descriptors else None)
         self.reader = threading.Thread(target=self._read_log, daemon=True)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/console.h"
 #include "base/mem.h"
@@ -41,6 +42,12 @@ static inline void fake_stop(void *owner)
 	((struct fake_world *)owner)->stops++;
 }
 
+static inline void fake_hand_over(void *owner, int fd)
+{
+	(void)owner;
+	close(fd);
+}
+
 static inline const char *fake_file(void *owner)
 {
 	(void)owner;
@@ -65,7 +72,7 @@ static inline struct fake_world *fake_world_new(void)
 		.audit = audit_new(), .crew = crew_new(2, f->jobs, "edge.example"),
 		.ledger = ledger_new(), .version = "1.2.3", .owner = f, .reload = fake_reload,
 		.drain = fake_drain, .stop = fake_stop, .file = fake_file, .started_wall_ms = 1000,
-		.user = "edge", .landlock = "on", .seccomp = "off: by option",
+		.hand_over = fake_hand_over, .user = "edge", .landlock = "on", .seccomp = "off: by option",
 	};
 	f->smtp = audit_endpoint(w->audit, audit_service_find(w->audit, "SMTP"), "127.0.0.1:25");
 	f->control = audit_endpoint(w->audit, audit_service_find(w->audit, "Control"), "/x.sock");

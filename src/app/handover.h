@@ -1,0 +1,60 @@
+/*
+ * handover - an upgrade without a gap: a new process takes over from the one that runs.
+ *
+ * The new one says `upgrade` to the control socket. On that connection the old one sends its
+ * listening sockets, every one, then a line for each session that it holds (audit/elsewhere.h), and
+ * `now`. The new one opens its doors on them and says `taken`; until then the old one accepts as
+ * well, and if the new one goes away nothing has happened. Then the old one stops listening and only
+ * serves what it has. All the time both tell each other who enters and leaves, so that policy in
+ * either sees the sum, and the end of the connection is the leave of all that are left.
+ *
+ * The lines of the old one are `socket PATH-OR-ADDRESS` and `console PATH`, each with a descriptor,
+ * then `now`; of the new one `taken`; of both those of audit/elsewhere.h.
+ */
+#ifndef APP_HANDOVER_H
+#define APP_HANDOVER_H
+
+#include "admin/console.h"
+#include "app/site.h"
+#include "front/crew.h"
+
+struct handover;
+
+struct handover_world {
+	struct audit *audit;
+	struct crew *crew;
+	void *owner;
+	/* The old one's, from the handover's thread: the new one listens; or it has gone before that. */
+	void (*handed)(void *owner);
+	void (*given_up)(void *owner);
+};
+
+/* The old one: to whoever is at the other end of fd, which is taken. */
+struct handover *handover_give(const struct handover_world *world, struct console *console,
+			       const struct site *site, int fd);
+
+/* What the new one is given. */
+struct inheritance {
+	struct crew_socket *doors;
+	unsigned door_count;
+	struct crew_socket *consoles;
+	unsigned console_count;
+};
+
+/*
+ * The new one: ask at this control socket, and count what the old one holds. NULL and no complaint:
+ * nobody is there. The lists are free()d by the caller, who takes the descriptors.
+ */
+struct handover *handover_ask(const struct handover_world *world, const struct endpoint *control,
+			      struct inheritance *out, struct complaints *complaints);
+/* What the old one held when it was asked. */
+uint64_t handover_sessions(const struct handover *h);
+/* Our doors are open: say so, and listen to the old one from now on. */
+void handover_taken(struct handover *h);
+
+/* The other has gone. Any thread. */
+bool handover_is_over(const struct handover *h);
+/* What there is to say is said; then all that was counted for the other leaves. NULL is harmless. */
+void handover_end(struct handover *h);
+
+#endif
