@@ -68,6 +68,7 @@ bool session_identify(struct session *s, const struct addr *peer, uint16_t peer_
 	f->peer_port = peer_port;
 	f->preset = &s->settings->context;
 	f->can_relay = may_relay(s);
+	mail_describe_client(s);
 	if (s->ticket.endpoint == NULL) {
 		audit_enter(s->door->endpoint, peer, &s->ticket); /* before any policy (D37) */
 		session_log_connect(s, &was);

@@ -174,6 +174,9 @@ void mail_begin(struct session *s, const struct mail_command *mail, struct slice
 void mail_proceed(struct session *s);
 bool mail_set_rcpt(struct session *s, struct slice line); /* false: it has answered */
 void rcpt_proceed(struct session *s);
+/* The client's name, greeting or address is another: the transaction, if there is one, must not go on
+ * with the old. */
+void mail_describe_client(struct session *s);
 void mail_over(struct session *s); /* frees the transaction; NULL is harmless */
 
 /* body.c */

@@ -107,15 +107,18 @@ static void find_local(const struct session *s, struct relay_client *c)
 		addr_from_sockaddr((struct sockaddr *)&sa, &c->local, &c->local_port);
 }
 
-static void describe_client(const struct session *s, struct relay_client *out)
+void mail_describe_client(struct session *s)
 {
 	const struct facts *f = &s->facts;
 
-	*out = (struct relay_client){ .peer = f->peer, .peer_port = f->peer_port, .local = f->local,
-				      .local_port = f->local_port, .helo = f->helo,
-				      .name = slice_of(s->client_name != NULL ? s->client_name : ""),
-				      .extended = s->extended };
-	find_local(s, out);
+	if (s->mail == NULL)
+		return;
+	s->mail->client = (struct relay_client){
+		.peer = f->peer, .peer_port = f->peer_port, .local = f->local,
+		.local_port = f->local_port, .helo = f->helo,
+		.name = slice_of(s->client_name != NULL ? s->client_name : ""), .extended = s->extended,
+	};
+	find_local(s, &s->mail->client);
 }
 
 static void dial(struct session *s, const struct route *route)
@@ -123,7 +126,7 @@ static void dial(struct session *s, const struct route *route)
 	struct transaction *t = s->mail;
 
 	t->route = route;
-	describe_client(s, &t->client);
+	mail_describe_client(s);
 	t->relay = relay_new(&s->worker->relay, route, &t->client, s->facts.session, &t->reply,
 			     relay_has_said, s);
 }

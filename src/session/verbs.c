@@ -54,8 +54,7 @@ void session_set_helo(struct session *s, struct slice line, struct slice name)
 	s->helo_line = mem_strndup(line.at, line.len);
 	s->facts.helo_line = (struct slice){ s->helo_line, line.len };
 	s->facts.helo = (struct slice){ s->helo_line + (name.at - line.at), name.len };
-	if (s->mail != NULL) /* it goes on if this greeting is refused (RFC 5321 4.1.4) */
-		s->mail->client.helo = s->facts.helo;
+	mail_describe_client(s); /* it goes on if this greeting is refused (RFC 5321 4.1.4) */
 }
 
 static void greet(struct session *s, struct slice line, struct slice args, bool extended)

@@ -150,6 +150,25 @@ class Pool(E2E):
         self.assertEqual([c for c in sink.commands if c.startswith("XCLIENT")],
                          ["XCLIENT HELO=good.example", "XCLIENT HELO=other.example", "XCLIENT HELO=bad.example"])
 
+    def test_D49_a_transaction_goes_on_as_the_new_client(self):
+        sink = self.hop({"EHLO": "250 sink.example|XCLIENT NAME ADDR"})
+        d = self.daemon(gateway="127.0.0.1:%d" % sink.port, workers=1,
+                        top="Gateway_XCLIENT = true\nMax_Gateway_Connections = 1",
+                        esmtp='XClient_Hosts = ( "0.0.0.0/0" )\nSMTP_Extensions = ( "XCLIENT" "XREMOTEIP" )')
+        with d.client() as patient, d.client() as other:
+            patient.say("XCLIENT NAME=first.example ADDR=192.0.2.1", 220)
+            patient.hello()
+            patient.say("MAIL FROM:<a@example.net>", 250)
+            patient.say("XREMOTEIP 192.0.2.2", 250)
+            other.hello()
+            self.deliver(other)
+            patient.say("RCPT TO:<b@example.org>", 250)
+            patient.message()
+        self.assertEqual([c for c in sink.commands if c.startswith("XCLIENT")],
+                         ["XCLIENT NAME=first.example ADDR=192.0.2.1",
+                          "XCLIENT NAME=[UNAVAILABLE] ADDR=127.0.0.1",
+                          "XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.2"])
+
     def test_T12_is_known_without_asking(self):
         sink = self.hop(lacks=("SMTPUTF8",))
         d = self.daemon(gateway="127.0.0.1:%d" % sink.port, workers=1, top="Gateway_Idle_Time = 0")
