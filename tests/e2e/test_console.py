@@ -1,6 +1,5 @@
 """tidectl and the console: every command, right and wrong (docs/console.md)."""
 
-import json
 import os
 import re
 import shutil

@@ -142,7 +142,8 @@ class Eval(unittest.TestCase):
         """Everything on one command line."""
         message = self.write("message", "Subject: x\r\n\r\nhello\r\n")
         for name, service in ("on_listener", "LISTENER"), ("on_service", "SMTP"), ("audit_service", "inbound_cidr"):
-            for client, exact, net in ("192.0.2.7", "192.0.2.7/32", "192.0.2.0/24"), ("2001:db8::7", "2001:db8::7/128", "2001:d00::/24"):
+            for client, exact, net in (("192.0.2.7", "192.0.2.7/32", "192.0.2.0/24"),
+                                       ("2001:db8::7", "2001:db8::7/128", "2001:d00::/24")):
                 for host, of_net, want in (1000, 10000, []), (1001, 10000, [32]), (1000, 10001, [24]), (1001, 10001, [32, 24]):
                     done = subprocess.run(
                         [TIDECTL, "sieve", "eval", "--phase", "connect", "--count", "%s=%s=%d" % (service, exact, host),

@@ -9,7 +9,7 @@ import unittest
 from client import Client
 from console import Console
 from crowd import Crowd
-from daemon import E2E, PATIENCE, ROOT, wait_until
+from daemon import E2E, ROOT, wait_until
 
 SIEVE = os.path.join(ROOT, "tests/sieve")
 EXAMPLES = "on_listener", "on_service", "audit_service"
