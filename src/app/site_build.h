@@ -59,6 +59,8 @@ extern const char control_default[]; /* T5 */
 
 /* What TLS is offered with there; NULL: it is not, or complained. The recipes'. */
 struct tls_context *tls_build(struct build *b, const struct chain *chain);
+/* The same for connections to next hops; NULL: without TLS, or complained. must: not without. */
+struct tls_context *hop_tls_build(struct build *b, const struct chain *chain, bool *must_out);
 /* All of them, so that everything wrong is said in one run (T1). */
 void tls_check(struct build *b);
 void tls_recipes_free(struct tls_recipes *recipes);

@@ -25,9 +25,9 @@ static uint32_t share(const struct build *b, uint64_t limit)
 	return limit == 0 || limit >= b->workers ? (uint32_t)(limit / b->workers) : 1;
 }
 
-static struct hop_manner manner_build(const struct build *b, const struct chain *c)
+static struct hop_manner manner_build(struct build *b, const struct chain *c)
 {
-	return (struct hop_manner){
+	struct hop_manner m = {
 		.connections_max = share(b, chain_number(c, OPT_MAX_GATEWAY_CONNECTIONS)),
 		.uses_max = (uint32_t)chain_number(c, OPT_GATEWAY_REUSE_LIMIT),
 		.idle_ms = (uint32_t)chain_number(c, OPT_GATEWAY_IDLE_TIME),
@@ -35,6 +35,9 @@ static struct hop_manner manner_build(const struct build *b, const struct chain 
 		.xclient = chain_truth(c, OPT_GATEWAY_XCLIENT),
 		.proxy = chain_truth(c, OPT_GATEWAY_PROXY_PROTOCOL),
 	};
+
+	m.tls = hop_tls_build(b, c, &m.tls_must);
+	return m;
 }
 
 /* Where an inner scope names hops too, it was before us and wins. */
@@ -44,10 +47,11 @@ static void route_build(const struct opening *o, struct route_table *table,
 	const struct conf_option *gateway = option_find(scope, OPT_GATEWAY);
 	const struct conf_option *from = gateway ? gateway : option_find(scope, OPT_ROUTES);
 	const struct option_value *prohibited = chain_value(around, OPT_PROHIBITED_HOSTS);
-	struct route route = { .manner = manner_build(o->b, around) };
+	struct route route = { .count = 0 };
 
 	if (from == NULL)
 		return;
+	route.manner = manner_build(o->b, around);
 	route.hops = hops_copy(from->value_read->hops, from->value_read->count);
 	route.count = from->value_read->count;
 	if (prohibited != NULL) {

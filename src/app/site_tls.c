@@ -24,10 +24,13 @@ enum {
 	AROUND = 3, /* a Listen, its listener, the top level */
 };
 
+enum { HOP_MODE, HOP_CA };
 enum { VERIFY_NONE, VERIFY_REQUIRE }; /* the words of TLS_Verify_Mode */
+enum { HOP_TLS_OFF, HOP_TLS_OPPORTUNISTIC, HOP_TLS_VERIFY }; /* of Gateway_TLS */
 
 struct tls_recipe {
 	SLIST_ENTRY(tls_recipe) next;
+	bool for_hops; /* then its options are HOP_MODE and HOP_CA */
 	const struct conf_option *options[INGREDIENTS]; /* NULL: set nowhere */
 	const struct conf_scope *hosts[AROUND];		/* the first TLS_Host of each scope */
 	struct tls_context *context; /* NULL: there is no TLS, or it was complained about */
@@ -161,18 +164,62 @@ static struct tls_recipe recipe_of(const struct chain *c)
 	return r;
 }
 
+/* The one that was made already, or a new one without its context. */
+static struct tls_recipe *recipe_find(struct build *b, const struct tls_recipe *wanted, bool *is_new)
+{
+	struct tls_recipe *r;
+
+	*is_new = false;
+	SLIST_FOREACH (r, &b->recipes, next)
+		if (r->for_hops == wanted->for_hops &&
+		    memcmp(r->options, wanted->options, sizeof r->options) == 0 &&
+		    memcmp(r->hosts, wanted->hosts, sizeof r->hosts) == 0)
+			return r;
+	r = mem_new(sizeof *r);
+	*r = *wanted;
+	*is_new = true;
+	SLIST_INSERT_HEAD(&b->recipes, r, next);
+	return r;
+}
+
 struct tls_context *tls_build(struct build *b, const struct chain *c)
 {
-	struct tls_recipe wanted = recipe_of(c), *r;
+	const struct tls_recipe wanted = recipe_of(c);
+	bool is_new;
+	struct tls_recipe *r = recipe_find(b, &wanted, &is_new);
 
-	SLIST_FOREACH (r, &b->recipes, next)
-		if (memcmp(r->options, wanted.options, sizeof r->options) == 0 &&
-		    memcmp(r->hosts, wanted.hosts, sizeof r->hosts) == 0)
-			return r->context;
-	r = mem_new(sizeof *r);
-	*r = wanted;
-	r->context = prepare(b, r);
-	SLIST_INSERT_HEAD(&b->recipes, r, next);
+	if (is_new)
+		r->context = prepare(b, r);
+	return r->context;
+}
+
+static struct tls_context *hop_prepare(struct build *b, const struct conf_option *ca, bool must)
+{
+	const struct option_value *file = ca ? ca->value_read : NULL;
+	struct tls_context *ctx;
+	const char *why;
+
+	ctx = tls_client_new(must ? file ? file->text : "" : NULL, &why);
+	if (ctx == NULL)
+		complain(b->complaints, ca ? ca->value.at : b->conf->top.at, "%s is \"%.200s\", %s",
+			 option_rows[OPT_GATEWAY_TLS_CA].name, ca ? ca->value.text : "", why);
+	return ctx;
+}
+
+struct tls_context *hop_tls_build(struct build *b, const struct chain *c, bool *must_out)
+{
+	uint64_t mode = chain_number(c, OPT_GATEWAY_TLS);
+	struct tls_recipe wanted = { .for_hops = true }, *r;
+	bool is_new;
+
+	*must_out = mode == HOP_TLS_VERIFY;
+	if (mode == HOP_TLS_OFF)
+		return NULL;
+	wanted.options[HOP_MODE] = chain_find(c, OPT_GATEWAY_TLS);
+	wanted.options[HOP_CA] = chain_find(c, OPT_GATEWAY_TLS_CA);
+	r = recipe_find(b, &wanted, &is_new);
+	if (is_new)
+		r->context = hop_prepare(b, wanted.options[HOP_CA], *must_out);
 	return r->context;
 }
 
@@ -198,6 +245,24 @@ static void check_peers(struct build *b, const struct conf_scope *of, const stru
 		(void)tls_build(b, &c);
 }
 
+static void check_hops(struct build *b, const struct chain *c)
+{
+	const struct conf_scope *domain;
+	bool must;
+
+	(void)hop_tls_build(b, c, &must);
+	for (unsigned i = 0; i < c->count; i++) {
+		domain = NULL;
+		while ((domain = scope_next(c->at[i], SCOPE_DOMAIN, domain)) != NULL) {
+			struct chain around = { .at = { domain }, .count = 1 };
+
+			for (unsigned k = 0; k < c->count; k++)
+				chain_add(&around, c->at[k]);
+			(void)hop_tls_build(b, &around, &must);
+		}
+	}
+}
+
 void tls_check(struct build *b)
 {
 	const struct conf_scope *esmtp = scope_next(&b->conf->top, SCOPE_ESMTP, NULL), *l = NULL;
@@ -206,6 +271,7 @@ void tls_check(struct build *b)
 		struct chain c = { .at = { l, esmtp, &b->conf->top }, .count = 3 };
 
 		(void)tls_build(b, &c);
+		check_hops(b, &c);
 		check_peers(b, l, l, esmtp);
 		check_peers(b, esmtp, l, esmtp);
 	}

@@ -69,6 +69,8 @@ static void on_stream(void *owner, enum stream_news news)
 		l->hear(l->owner, LINK_DRAINED);
 		break;
 	case STREAM_SECURED:
+		link_rest(l);
+		l->hear(l->owner, LINK_SECURED);
 		break;
 	case STREAM_ENDED:
 	case STREAM_BROKEN:
@@ -104,6 +106,7 @@ void link_free(struct link *l, struct loop *loop)
 	timer_stop(&l->timer);
 	reply_reader_free(&l->reader);
 	reply_free(&l->heard);
+	free(l->name);
 	free(l->announced);
 	loop_bury(loop, &l->burial, bury);
 }
@@ -115,6 +118,12 @@ bool link_connect(struct link *l, struct loop *loop, const struct endpoint *to, 
 		return true;
 	l->spoilt = stream_error(&l->stream);
 	return false;
+}
+
+void link_secure(struct link *l, struct tls_context *ctx, const char *name, uint64_t within_ms)
+{
+	timer_set(&l->timer, within_ms);
+	stream_secure(&l->stream, ctx, name);
 }
 
 void link_expect(struct link *l, uint64_t within_ms)

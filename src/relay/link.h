@@ -17,6 +17,7 @@
 enum link_news {
 	LINK_CONNECTED,
 	LINK_REPLY,	/* in heard; where spoilt is set, it is the last one */
+	LINK_SECURED,	/* there is TLS on it */
 	LINK_DRAINED,	/* room for more output, as STREAM_DRAINED */
 	LINK_LOST,	/* of no more use; spoilt says why */
 };
@@ -40,6 +41,7 @@ struct link {
 
 	/* What its users know of it. */
 	struct offer offer;
+	char *name;		/* whom TLS has found it to be; NULL: nobody asked */
 	char *announced;	/* the client that the next hop was told of; NULL: none */
 	uint64_t session;	/* who used it last */
 	bool in_mail;		/* the next hop holds a transaction: RSET before the next */
@@ -58,6 +60,8 @@ void link_free(struct link *l, struct loop *loop);
 /* CONNECTED or LOST comes. false: spoilt says why not. */
 bool link_connect(struct link *l, struct loop *loop, const struct endpoint *to, uint64_t within_ms)
 	__attribute__((warn_unused_result));
+/* The handshake; SECURED or LOST comes. What the peer said behind its last reply was its end. */
+void link_secure(struct link *l, struct tls_context *ctx, const char *name, uint64_t within_ms);
 /* A whole command but for its CRLF. A reply, or LOST, comes within that time. */
 void link_say(struct link *l, uint64_t within_ms, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -19,9 +19,10 @@ enum {
 /* Hashed as it lies in memory: zeroed first. */
 struct place_key {
 	uint64_t hi, lo;
+	uintptr_t tls;
 	uint32_t family;
 	uint16_t port;
-	uint8_t xclient, proxy;
+	uint8_t xclient, proxy; /* tls_must is the context's */
 };
 
 /* Links are in use, or kept, the latest first. */
@@ -169,6 +170,7 @@ static struct place_key key_of(const struct endpoint *to, const struct hop_manne
 	key.lo = to->addr.lo;
 	key.family = to->addr.family;
 	key.port = to->port;
+	key.tls = (uintptr_t)m->tls;
 	key.xclient = m->xclient;
 	key.proxy = m->proxy;
 	return key;

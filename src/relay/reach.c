@@ -17,6 +17,8 @@ enum state {
 	REACH_GREETING,
 	REACH_EHLO,
 	REACH_HELO,
+	REACH_STARTTLS,
+	REACH_HANDSHAKE,
 	REACH_RSET,
 	REACH_XCLIENT,
 	REACH_EHLO_AGAIN,
@@ -25,6 +27,7 @@ enum state {
 static void greeting_heard(struct reach *r);
 static void ehlo_heard(struct reach *r);
 static void helo_heard(struct reach *r);
+static void starttls_heard(struct reach *r);
 static void rset_heard(struct reach *r);
 static void xclient_heard(struct reach *r);
 static void ehlo_again_heard(struct reach *r);
@@ -41,6 +44,8 @@ static const struct {
 	[REACH_GREETING] = { "greeting", &relay_timeouts.greeting, greeting_heard },
 	[REACH_EHLO] = { "EHLO", &relay_timeouts.helo, ehlo_heard },
 	[REACH_HELO] = { "HELO", &relay_timeouts.helo, helo_heard },
+	[REACH_STARTTLS] = { "STARTTLS", &relay_timeouts.helo, starttls_heard },
+	[REACH_HANDSHAKE] = { "TLS handshake", &relay_timeouts.connect, NULL },
 	[REACH_RSET] = { "RSET", &relay_timeouts.mail, rset_heard },
 	[REACH_XCLIENT] = { "XCLIENT", &relay_timeouts.helo, xclient_heard },
 	[REACH_EHLO_AGAIN] = { "EHLO after XCLIENT", &relay_timeouts.helo, ehlo_again_heard },
@@ -96,22 +101,29 @@ static void note(const struct reach *r, enum log_level level, const char *why)
 static void dial_heard(void *owner, const struct endpoint *to, const char *name);
 static void take(struct reach *r);
 
+/* It was reached, but for TLS, which it need not have. */
+static bool may_do_without(const struct reach *r)
+{
+	return (r->state == REACH_STARTTLS || r->state == REACH_HANDSHAKE) && !manner(r)->tls_must;
+}
+
 /* The link is of no more use. */
 static void lost(struct reach *r, const char *why)
 {
 	struct link *link = r->link;
-	bool kept = link->uses > 0;
+	bool kept = link->uses > 0, in_clear = may_do_without(r);
 
 	note(r, kept ? LOG_DEBUG : LOG_WARN, why);
 	r->link = NULL;
-	if (kept)
+	r->in_clear |= in_clear;
+	if (kept || in_clear)
 		pool_drop(link);
 	else
 		pool_failed(link);
 	r->ask.fresh = true;
 	if (clock_ms() >= r->by_ms)
 		nowhere(r);
-	else if (kept)
+	else if (kept || in_clear)
 		take(r);
 	else
 		next_address(r);
@@ -175,8 +187,20 @@ static void announced(struct reach *r)
 
 static void greeted(struct reach *r)
 {
+	if (manner(r)->tls_must && stream_tls(&r->link->stream) == NULL) {
+		lost(r, "it offers no STARTTLS");
+		return;
+	}
 	pool_reached(r->link);
 	introduce(r);
+}
+
+static bool wants_tls(const struct reach *r)
+{
+	const struct link *l = r->link;
+
+	return manner(r)->tls != NULL && !r->in_clear && stream_tls(&l->stream) == NULL &&
+	       (l->offer.features & FEATURE_STARTTLS);
 }
 
 static void write_header(struct reach *r)
@@ -213,7 +237,10 @@ static void ehlo_heard(struct reach *r)
 		unfit(r);
 	} else if (link_class(l) == 2) {
 		l->offer = offer_read(l->heard.text);
-		greeted(r);
+		if (wants_tls(r))
+			link_say(l, enter(r, REACH_STARTTLS), "STARTTLS");
+		else
+			greeted(r);
 	} else if (link_class(l) == 5) {
 		link_say(l, enter(r, REACH_HELO), "HELO %s", r->relay->world->hostname);
 	} else {
@@ -227,6 +254,29 @@ static void helo_heard(struct reach *r)
 		unfit(r);
 	else
 		greeted(r);
+}
+
+static void starttls_heard(struct reach *r)
+{
+	struct link *l = r->link;
+
+	if (l->spoilt != NULL || stream_unsent(&l->stream) > 0 || link_class(l) == 3)
+		unfit(r);
+	else if (link_class(l) == 2)
+		link_secure(l, manner(r)->tls, r->name, enter(r, REACH_HANDSHAKE));
+	else
+		greeted(r);
+}
+
+/* What it offered in the clear is forgotten (RFC 3207 4.2). */
+static void secured(struct reach *r)
+{
+	const struct tls_info *tls = stream_tls(&r->link->stream);
+
+	log_event(LOG_DEBUG, "next_hop", r->relay->session, NULL, "next hop %s: %s with %s", r->relay->peer,
+		  tls->version, tls->cipher);
+	r->link->name = mem_strdup(r->name);
+	say_ehlo(r, REACH_EHLO, slice_of(r->relay->world->hostname));
 }
 
 static void rset_heard(struct reach *r)
@@ -289,6 +339,9 @@ static void link_heard(void *owner, enum link_news news)
 	case LINK_REPLY:
 		states[r->state].heard(r);
 		break;
+	case LINK_SECURED:
+		secured(r);
+		break;
 	case LINK_LOST:
 		lost(r, r->link->spoilt);
 		break;
@@ -299,10 +352,12 @@ static void link_heard(void *owner, enum link_news news)
 
 /* --- whose turn it is ---------------------------------------------------------------------- */
 
-/* The header was sent when the connection began: it holds for its client only. */
+/* The header was sent when the connection began: it holds for its client only. And one address may
+ * have several names. */
 static bool is_anothers(const struct reach *r, const struct link *l)
 {
-	return manner(r)->proxy && strcmp(l->announced, r->announcing) != 0;
+	return (manner(r)->proxy && strcmp(l->announced, r->announcing) != 0) ||
+	       (manner(r)->tls_must && strcmp(l->name, r->name) != 0);
 }
 
 static void taken(void *owner, enum pool_answer answer, struct link *link)
@@ -353,9 +408,11 @@ static void set_peer(struct reach *r, const char *name)
 {
 	char text[ADDR_TEXT_MAX];
 
+	addr_print(&r->to.addr, text);
 	free(r->relay->peer);
-	r->relay->peer = mem_printf("%s[%s]:%u", name != NULL ? name : "",
-				    addr_print(&r->to.addr, text), r->to.port);
+	r->relay->peer = mem_printf("%s[%s]:%u", name != NULL ? name : "", text, r->to.port);
+	free(r->name);
+	r->name = mem_strdup(name != NULL ? name : text);
 }
 
 static void dial_heard(void *owner, const struct endpoint *to, const char *name)
@@ -368,6 +425,7 @@ static void dial_heard(void *owner, const struct endpoint *to, const char *name)
 		return;
 	}
 	r->to = *to;
+	r->in_clear = false;
 	set_peer(r, name);
 	known = pool_offer(r->relay->world->pool, to, manner(r));
 	if (known != NULL && offer_lacks(known, r->from, r->params, r->relay->reply))
@@ -429,7 +487,8 @@ void reach_stop(struct reach *r)
 		pool_drop(r->link);
 	r->link = NULL;
 	free(r->announcing);
-	r->announcing = NULL;
+	free(r->name);
+	r->announcing = r->name = NULL;
 }
 
 bool reach_is_busy(const struct reach *r)

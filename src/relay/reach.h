@@ -2,11 +2,12 @@
  * reach - the way to a connection on which MAIL can be said: kept or new, to the first next hop of
  * the route that is there, and told of the client. Private to this room; embedded in its relay.
  *
- *   a new one    ADDRESS (-> TURN) -> CONNECT -> GREETING -> EHLO (-> HELO) (-> XCLIENT -> EHLO_AGAIN)
+ *   a new one    ADDRESS (-> TURN) -> CONNECT -> GREETING -> EHLO (-> HELO)
+ *                (-> STARTTLS -> HANDSHAKE -> EHLO) (-> XCLIENT -> EHLO_AGAIN)
  *   a kept one   ADDRESS (-> TURN) (-> RSET) (-> XCLIENT -> EHLO_AGAIN)
  *
  * What fails with a new connection is tried with the next address; with a kept one, which may only
- * have grown old, with a new one.
+ * have grown old, with a new one; a handshake that need not succeed, without TLS.
  */
 #ifndef RELAY_REACH_H
 #define RELAY_REACH_H
@@ -28,6 +29,8 @@ struct reach {
 	struct timer timer; /* while there is no link */
 	struct pool_ask ask;
 	struct endpoint to;
+	char *name;	  /* whom TLS should find there */
+	bool in_clear;	  /* TLS with it has failed */
 	struct link *link;
 	char *announcing; /* what XCLIENT or the header is telling */
 	uint8_t state;

@@ -338,6 +338,7 @@ static void link_heard(void *owner, enum link_news news)
 		lost(s, s->link->spoilt);
 		break;
 	case LINK_CONNECTED:
+	case LINK_SECURED:
 		break; /* only what dials hears this */
 	}
 }

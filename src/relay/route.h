@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "net/tls.h"
 
 enum hop_kind {
 	HOP_HOST,    /* name, looked up when it is dialled */
@@ -43,6 +44,8 @@ struct hop_manner {
 	uint32_t retry_ms;	  /* one that is not there is left alone so long at most; 0: is not */
 	bool xclient;		  /* it is told of the client where it offers XCLIENT */
 	bool proxy;		  /* instead by a PROXY header, version 2 */
+	bool tls_must;		  /* no mail in the clear, nor to a peer that is not who it should be */
+	struct tls_context *tls;  /* for STARTTLS; NULL: never. Borrowed, from who built the route */
 };
 
 /* One way on: hops in order of preference. Two recipients share a transaction when they share this

@@ -5,6 +5,7 @@ import unittest
 
 import peers
 import postfix
+import tls
 from daemon import E2E, wait_until
 
 CLIENT = "127.0.0.77"
@@ -49,6 +50,33 @@ class ByXCLIENT(Told):
             c.say("MAIL FROM:<a@example.net>", 554)
         self.send(d)
         self.logged(self.hop, r"client=unknown\[127\.0\.0\.77\]")
+
+
+@unittest.skipIf(postfix.missing(), postfix.missing())
+class BySTARTTLS(Told):
+    def setUp(self):
+        certs = tls.certificates()
+        self.hop = postfix.Postfix(more="smtpd_tls_security_level = may\nsmtpd_tls_loglevel = 1\n"
+                                        "smtpd_tls_chain_files = %s/mx.key, %s/mx.pem\n" % (certs, certs))
+        self.addCleanup(self.hop.stop)
+        self.hop.start()
+        self.ca = 'Gateway_TLS_CA = "%s/mx.pem"\n' % certs
+
+    def test_opportunistic(self):
+        self.send(self.daemon(gateway="127.0.0.1:%d" % self.hop.port))
+        self.logged(self.hop, r"Anonymous TLS connection established from .*TLSv1\.3")
+
+    def test_off(self):
+        self.send(self.daemon(gateway="127.0.0.1:%d" % self.hop.port, top="Gateway_TLS = off"))
+        self.logged(self.hop, r"disconnect from")
+        self.assertNotIn("TLS connection", self.hop.log())
+
+    def test_another_name_gets_no_mail(self):
+        d = self.daemon(gateway="localhost:%d" % self.hop.port, top="Gateway_TLS = verify\n" + self.ca)
+        with d.client() as c:
+            c.hello()
+            c.say("MAIL FROM:<a@example.net>", 451)
+        d.wait_for_log(r"next hop localhost\[127\.0\.0\.1\]:\d+: TLS handshake: ")
 
 
 @unittest.skipIf(peers.missing("usr/sbin/exim4"), peers.missing("usr/sbin/exim4"))

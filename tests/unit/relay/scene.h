@@ -18,7 +18,7 @@
 #include "relay/pool.h"
 #include "relay/relay.h"
 
-enum then { GO_ON, CLOSE, RESET };
+enum then { GO_ON, CLOSE, RESET, SECURE };
 
 /* What the next hop does at a phase instead of being polite. says: raw octets, "" says nothing. */
 struct deed {
@@ -33,6 +33,7 @@ struct peer {
 	int fd;
 	uint16_t port;
 	const struct deed *deeds;
+	struct tls_context *tls; /* for SECURE */
 	struct stream stream;
 	bool open;
 	bool in_content;
@@ -95,7 +96,9 @@ static inline void peer_do(struct peer *p, const char *phase, size_t len)
 		d = &unknown;
 	stream_write(&p->stream, slice_of(d->says));
 	stream_flush(&p->stream);
-	if (d->then != GO_ON)
+	if (d->then == SECURE)
+		stream_secure(&p->stream, p->tls, NULL);
+	if (d->then == CLOSE || d->then == RESET)
 		p->open = false;
 	if (d->then == CLOSE)
 		stream_close(&p->stream);
@@ -131,7 +134,7 @@ static inline void peer_hear(void *owner, enum stream_news news)
 	enum stream_got got = STREAM_OVER;
 	struct slice line;
 
-	if (news == STREAM_DRAINED)
+	if (news == STREAM_DRAINED || news == STREAM_SECURED)
 		return;
 	while (news == STREAM_INPUT && p->open &&
 	       (got = stream_line(&p->stream, 2000, &line)) == STREAM_GOT)
@@ -183,6 +186,7 @@ static const struct record scene_zone[] = {
 	{ "away.test", 0, "A 127.0.0.4" },
 	{ "away-then-here.test", 0, "A 127.0.0.4;A 127.0.0.1" },
 	{ "mail.test", 0, "MX 20 here.test;MX 10 away.test;MX 5 absent.test;MX 1 fails.test" },
+	{ "mx.example.org", 0, "A 127.0.0.1" },
 	{ "null.test", 0, "MX 0 .;A 127.0.0.1" },
 	{ "fails.test", ns_r_servfail, "" },
 	{ NULL, 0, NULL },
