@@ -22,6 +22,7 @@ enum {
 struct tls_context {
 	_Atomic unsigned refs;
 	SSL_CTX *ssl;
+	bool is_server;
 	bool verify_name; /* a client's: the peer must be who we wanted */
 	char *name;	  /* of tls_host */
 	struct tls_context *hosts, *next;
@@ -131,6 +132,7 @@ struct tls_context *tls_server_new(void)
 	static const unsigned char any_session[] = "tidewaiter";
 	struct tls_context *ctx = context_new(TLS_server_method());
 
+	ctx->is_server = true;
 	SSL_CTX_set_dh_auto(ctx->ssl, 1);
 	/* Sessions are resumed from tickets, so we keep nothing for who has left. */
 	SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
@@ -160,12 +162,17 @@ struct tls_context *tls_client_new(const char *verify_by, const char **why_out)
 	return NULL;
 }
 
+bool tls_is_server(const struct tls_context *ctx)
+{
+	return ctx->is_server;
+}
+
 struct ssl_st *tls_begin(const struct tls_context *ctx, const char *peer_name)
 {
 	SSL *ssl = SSL_new(ctx->ssl);
 
 	CHECK(ssl != NULL);
-	if (SSL_is_server(ssl)) {
+	if (ctx->is_server) {
 		SSL_set_accept_state(ssl);
 		return ssl;
 	}

@@ -54,6 +54,7 @@ struct tls_info {
 
 /* For net/tls_link.c. */
 struct ssl_st;
+bool tls_is_server(const struct tls_context *ctx);
 struct ssl_st *tls_begin(const struct tls_context *ctx, const char *peer_name);
 
 #endif

@@ -8,9 +8,11 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
@@ -19,7 +21,7 @@
 enum { NAME_TEXT_MAX = 512 };
 
 struct tls_link {
-	SSL *ssl;
+	SSL *ssl; /* NULL: the client has said nothing yet */
 	struct tls_context *ctx;
 	int fd;
 	int error;	      /* errno of the socket */
@@ -92,20 +94,27 @@ static void wire_make(void)
 
 /* --- birth and death ----------------------------------------------------------------------- */
 
-struct tls_link *tls_link_new(struct tls_context *ctx, int fd, const char *peer_name)
+static void begin_ssl(struct tls_link *l, const char *peer_name)
 {
-	struct tls_link *l = mem_new(sizeof *l);
 	BIO *bio;
 
 	pthread_once(&wire_once, wire_make);
-	l->ctx = tls_ref(ctx);
-	l->fd = fd;
-	l->ssl = tls_begin(ctx, peer_name);
+	l->ssl = tls_begin(l->ctx, peer_name);
 	bio = BIO_new(wire);
 	CHECK(bio != NULL);
 	BIO_set_data(bio, l);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(l->ssl, bio, bio);
+}
+
+struct tls_link *tls_link_new(struct tls_context *ctx, int fd, const char *peer_name)
+{
+	struct tls_link *l = mem_new(sizeof *l);
+
+	l->ctx = tls_ref(ctx);
+	l->fd = fd;
+	if (!tls_is_server(ctx))
+		begin_ssl(l, peer_name);
 	return l;
 }
 
@@ -267,10 +276,40 @@ static void note_info(struct tls_link *l)
 	ERR_clear_error();
 }
 
+/*
+ * Whether a client's first record is in the socket, or enough of it, or it is clear that it never will
+ * be. OpenSSL takes 44 KiB for a handshake: who only connects and stalls shall not cost them.
+ */
+static bool hello_is_here(const struct tls_link *l)
+{
+	enum { HEADER = 5, HANDSHAKE = 22, RECORD_MAX = 16384, ENOUGH = 128 };
+	struct pollfd p = { .fd = l->fd, .events = POLLRDHUP };
+	unsigned char head[HEADER];
+	ssize_t n = recv(l->fd, head, sizeof head, MSG_PEEK);
+	int unread = 0, len = 0; /* of what follows the header */
+
+	if (n > 0 && head[0] != HANDSHAKE)
+		return true;
+	if (n == HEADER)
+		len = head[3] << 8 | head[4]; /* on a Unix socket a look may show less than there is */
+	if (len > RECORD_MAX || ioctl(l->fd, FIONREAD, &unread) != 0)
+		return true;
+	if (unread >= ENOUGH || unread >= HEADER + len)
+		return true;
+	return poll(&p, 1, 0) > 0; /* it has left */
+}
+
 ssize_t tls_link_shake(struct tls_link *l)
 {
 	ssize_t n;
 
+	if (l->ssl == NULL) {
+		if (!hello_is_here(l)) {
+			errno = EAGAIN;
+			return -1;
+		}
+		begin_ssl(l, NULL);
+	}
 	begin(l);
 	n = result(l, SSL_do_handshake(l->ssl));
 	if (n > 0)

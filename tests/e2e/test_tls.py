@@ -291,6 +291,18 @@ class Wrapped(TLS):
         c.expect(421)
         c.expect_closed()
 
+    def test_behind_a_balancer_the_header_comes_first(self):
+        d = self.tls_daemon(esmtp='Use_SSL = true\nProxy_Protocol = true\nProxy_Hosts = ( "127.0.0.1" )\n')
+        c = self.client(d, greet=False)
+        c.send(b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 465\r\n")
+        c.secure()
+        c.expect(220)
+        self.assertEqual(d.count("192.0.2.1/32"), 1)
+        c.hello()
+        c.say("QUIT", 221)
+        c.expect_closed()
+        d.wait_for_log(r"TLS connection established from unknown\[192.0.2.1\]")
+
     def test_T7_a_drain_ends_a_handshake(self):
         d = self.tls_daemon(top="Drain_Timeout = 1", esmtp="Use_SSL = true\n")
         c = self.client(d, greet=False)
