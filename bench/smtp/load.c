@@ -1,12 +1,14 @@
 /*
  * load - SMTP clients, as many as asked for, from one thread.
  *
- *   load [-m churn|mail|tls|hold] [-n COUNT] [-c AT-ONCE] [-s SOURCES] [-l OCTETS] [-t SECONDS]
- *        [-f FROM] [-r TO] 127.0.0.1:PORT
+ *   load [-m churn|mail|tls|shake|hold] [-n COUNT] [-c AT-ONCE] [-a FIRST] [-s SOURCES] [-l OCTETS]
+ *        [-t SECONDS] [-f FROM] [-r TO] 127.0.0.1:PORT
  *
  * churn: connect, 220, QUIT, 221, end.     mail: a whole message of OCTETS.
- * tls:   EHLO, STARTTLS, handshake, QUIT.  hold: COUNT connections, kept for SECONDS.
- * The clients come from SOURCES addresses in turn, from 127.16.0.1 on; hold takes one each.
+ * tls:   EHLO, STARTTLS, handshake, QUIT.  shake: only the handshake, with a server of no SMTP.
+ * hold:  COUNT connections, each from an address of its own, kept for SECONDS; ok are those that
+ *        were made, and a second line says how many were still there and greeted in the end.
+ * The clients come from SOURCES addresses in turn, from FIRST (127.16.0.1) on.
  * Bounded: the target is on loopback, and after SECONDS (60) whatever is not done has failed.
  *
  * Prints one line of key=value: ok failed seconds per_s p50_us p99_us max_us.
@@ -44,18 +46,20 @@ static const struct step mail[] = { { 220, "EHLO load.example\r\n" }, { 250, mai
 				    { 221, NULL },		      { 0 } };
 static const struct step tls[] = { { 220, "EHLO load.example\r\n" }, { 250, "STARTTLS\r\n" }, { 220, SAY_TLS },
 				   { 221, NULL },		      { 0 } };
+static const struct step shake[] = { { 0 } };
 static const struct step hold[] = { { 220, NULL }, { 0 } };
 
 static const struct {
 	const char *name;
 	const struct step *steps;
-} modes[] = { { "churn", churn }, { "mail", mail }, { "tls", tls }, { "hold", hold } };
+} modes[] = { { "churn", churn }, { "mail", mail }, { "tls", tls }, { "shake", shake }, { "hold", hold } };
 
 struct client {
 	int fd;
 	const struct step *step;
 	uint64_t began_ns;
 	SSL *ssl;
+	bool connecting; /* of the held */
 	bool handshaking;
 	size_t unsent; /* of the message */
 	char line[LINE];
@@ -67,11 +71,12 @@ static struct {
 	unsigned count, at_once, sources, seconds;
 	size_t octets;
 	struct sockaddr_in to;
+	uint32_t first;
 	bool holding;
-} plan = { churn, 1000, 10, 256, 60, 10240, { .sin_family = AF_INET }, false };
+} plan = { churn, 1000, 10, 256, 60, 10240, { .sin_family = AF_INET }, 0x7f100001, false };
 
 static int polled;
-static unsigned started, ended, failed, answered;
+static unsigned started, ended, failed, opening, connected, greeted;
 static uint32_t *took_us;
 static char *message;
 static size_t message_len;
@@ -87,8 +92,8 @@ static uint64_t now_ns(void)
 
 static _Noreturn void usage(void)
 {
-	fputs("usage: load [-m churn|mail|tls|hold] [-n COUNT] [-c AT-ONCE] [-s SOURCES] [-l OCTETS]\n"
-	      "            [-t SECONDS] [-f FROM] [-r TO] 127.0.0.1:PORT\n", stderr);
+	fputs("usage: load [-m churn|mail|tls|shake|hold] [-n COUNT] [-c AT-ONCE] [-a FIRST] [-s SOURCES]\n"
+	      "            [-l OCTETS] [-t SECONDS] [-f FROM] [-r TO] 127.0.0.1:PORT\n", stderr);
 	exit(EXIT_USAGE);
 }
 
@@ -98,6 +103,7 @@ static void over(struct client *c, bool good)
 		took_us[ended - failed] = (uint32_t)((now_ns() - c->began_ns) / 1000);
 	ended++;
 	failed += !good;
+	opening -= c->connecting;
 	if (c->ssl != NULL)
 		SSL_free(c->ssl);
 	close(c->fd);
@@ -111,11 +117,10 @@ static void watch(struct client *c, uint32_t events, int op)
 	epoll_ctl(polled, op, c->fd, &e);
 }
 
-/* What a source address is: the nth after 127.16.0.0, around. */
 static bool start(void)
 {
-	unsigned n = started % (plan.holding ? plan.count : plan.sources) + 1;
-	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f100000 + n) };
+	unsigned n = started % (plan.holding ? plan.count : plan.sources);
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(plan.first + n) };
 	struct client *c = calloc(1, sizeof *c);
 	int one = 1;
 
@@ -136,7 +141,9 @@ static bool start(void)
 		over(c, false);
 		return false;
 	}
-	watch(c, EPOLLIN, EPOLL_CTL_ADD);
+	c->connecting = plan.holding;
+	opening += c->connecting;
+	watch(c, plan.holding || plan.steps == shake ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_ADD);
 	return true;
 }
 
@@ -166,6 +173,10 @@ static bool shake_hands(struct client *c)
 {
 	int done = SSL_connect(c->ssl), error;
 
+	if (done == 1 && plan.steps == shake) {
+		over(c, true);
+		return true;
+	}
 	if (done == 1) {
 		c->handshaking = false;
 		watch(c, EPOLLIN, EPOLL_CTL_MOD);
@@ -176,6 +187,14 @@ static bool shake_hands(struct client *c)
 	return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
 }
 
+static bool begin_tls(struct client *c)
+{
+	c->ssl = SSL_new(ctx);
+	SSL_set_fd(c->ssl, c->fd);
+	c->handshaking = true;
+	return shake_hands(c);
+}
+
 static bool say(struct client *c, const char *text)
 {
 	if (text == NULL)
@@ -184,12 +203,8 @@ static bool say(struct client *c, const char *text)
 		c->unsent = message_len;
 		return send_message(c);
 	}
-	if (text == SAY_TLS) {
-		c->ssl = SSL_new(ctx);
-		SSL_set_fd(c->ssl, c->fd);
-		c->handshaking = true;
-		return shake_hands(c);
-	}
+	if (text == SAY_TLS)
+		return begin_tls(c);
 	return put(c, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
@@ -198,7 +213,7 @@ static bool replied(struct client *c, int code)
 {
 	if (code != c->step->code)
 		return false;
-	answered += c->step == plan.steps;
+	greeted += c->step == plan.steps;
 	return say(c, (c->step++)->say);
 }
 
@@ -223,8 +238,14 @@ static void heard(struct client *c, uint32_t events)
 {
 	ssize_t n;
 
-	if (c->handshaking) {
-		if (!shake_hands(c))
+	if (c->connecting && (events & EPOLLOUT) && !(events & EPOLLERR)) {
+		c->connecting = false;
+		opening--;
+		connected++;
+		watch(c, EPOLLIN, EPOLL_CTL_MOD);
+	}
+	if (c->handshaking || plan.steps == shake) {
+		if (!(c->handshaking ? shake_hands(c) : begin_tls(c)))
 			over(c, false);
 		return;
 	}
@@ -260,7 +281,7 @@ static void turn(int wait_ms)
 
 static unsigned in_flight(void)
 {
-	return plan.holding ? started - answered - failed : started - ended;
+	return plan.holding ? opening : started - ended;
 }
 
 static int by_size(const void *a, const void *b)
@@ -272,7 +293,7 @@ static int by_size(const void *a, const void *b)
 
 static void report(double seconds)
 {
-	unsigned good = plan.holding ? answered : ended - failed, n = plan.holding ? 0 : good;
+	unsigned good = plan.holding ? connected : ended - failed, n = plan.holding ? 0 : good;
 
 	qsort(took_us, n, sizeof *took_us, by_size);
 	printf("ok=%u failed=%u seconds=%.3f per_s=%.0f p50_us=%u p99_us=%u max_us=%u\n", good, plan.count - good,
@@ -318,6 +339,16 @@ static void read_mode(const char *name)
 	usage();
 }
 
+/* On loopback, or it is none of ours. */
+static uint32_t address(const char *text)
+{
+	struct in_addr a;
+
+	if (inet_pton(AF_INET, text, &a) != 1 || ntohl(a.s_addr) >> 24 != 127)
+		usage();
+	return ntohl(a.s_addr);
+}
+
 static void read_target(const char *text)
 {
 	char host[64];
@@ -327,8 +358,7 @@ static void read_target(const char *text)
 		usage();
 	memcpy(host, text, (size_t)(colon - text));
 	host[colon - text] = '\0';
-	if (inet_pton(AF_INET, host, &plan.to.sin_addr) != 1 || ntohl(plan.to.sin_addr.s_addr) >> 24 != 127)
-		usage();
+	plan.to.sin_addr.s_addr = htonl(address(host));
 	plan.to.sin_port = htons((uint16_t)number(colon + 1, 65535));
 }
 
@@ -339,11 +369,12 @@ int main(int argc, char **argv)
 	uint64_t began, until;
 	int c;
 
-	while ((c = getopt(argc, argv, "m:n:c:s:l:t:f:r:")) != -1) {
+	while ((c = getopt(argc, argv, "m:n:c:a:s:l:t:f:r:")) != -1) {
 		switch (c) {
 		case 'm': read_mode(optarg); break;
 		case 'n': plan.count = number(optarg, 10000000); break;
 		case 'c': plan.at_once = number(optarg, 20000); break;
+		case 'a': plan.first = address(optarg); break;
 		case 's': plan.sources = number(optarg, 1 << 20); break;
 		case 'l': plan.octets = number(optarg, 1 << 30); break;
 		case 't': plan.seconds = number(optarg, 600); break;
@@ -369,7 +400,7 @@ int main(int argc, char **argv)
 
 	began = now_ns();
 	until = began + plan.seconds * 1000000000ull;
-	while (now_ns() < until && (plan.holding ? answered + failed : ended) < plan.count) {
+	while (now_ns() < until && (plan.holding ? started - opening : ended) < plan.count) {
 		while (started < plan.count && in_flight() < plan.at_once)
 			start();
 		turn(100);
@@ -378,7 +409,7 @@ int main(int argc, char **argv)
 	if (plan.holding) {
 		while (now_ns() < until)
 			turn(100);
-		printf("held=%u\n", started - ended);
+		printf("held=%u greeted=%u\n", started - ended, greeted);
 	}
 	return failed > 0;
 }
