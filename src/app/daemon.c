@@ -108,6 +108,7 @@ static struct site *load(struct daemon *d, struct complaints *complaints)
 	struct site_world world = {
 		.audit = d->audit, .budgets = d->budgets, .host = &d->policy_host,
 		.engines = engines, .running = d->site,
+		.threads = d->crew != NULL ? crew_threads(d->crew) : 0,
 	};
 
 	return site_load(d->file, &world, complaints);

@@ -79,7 +79,7 @@ const struct option_row option_rows[OPTION_COUNT] = {
 			 "refused, and those of intruders end it." },
 	[OPT_WORKERS] = { "Workers", OPTION_INTEGER, G, .least = 1, .most = 256,
 		.absent = "one a core", .example = "4",
-		.about = "Threads that serve sessions; a change needs a restart." },
+		.about = "Threads that serve sessions." },
 	[OPT_LOG_FORMAT] = { "Log_Format", OPTION_CHOICE, G, .standard = "text",
 		.choices = log_formats,
 		.about = "Log lines for people, or JSON objects for programs." },

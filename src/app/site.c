@@ -83,22 +83,15 @@ const char *listen_name(const struct conf_scope *listen)
 	return strchr(listen->title, '/') ? listen->key : listen->title;
 }
 
-static unsigned workers_of(struct build *b, const struct chain *top)
+static unsigned workers_of(const struct chain *top)
 {
-	const struct conf_option *o = chain_find(top, OPT_WORKERS);
 	const struct option_value *v = chain_value(top, OPT_WORKERS);
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned most = (unsigned)option_rows[OPT_WORKERS].most;
-	unsigned workers = v		  ? (unsigned)v->number
-			   : cores < 1	  ? 1
-			   : cores > most ? most
-					  : (unsigned)cores;
 
-	if (b->world->running == NULL || b->world->running->workers == workers)
-		return workers;
-	complain_warn(b->complaints, o ? o->at : b->conf->top.at,
-		      "Workers stay %u, expected a restart for %u", b->world->running->workers, workers);
-	return b->world->running->workers;
+	if (v != NULL)
+		return (unsigned)v->number;
+	return cores < 1 ? 1 : cores > most ? most : (unsigned)cores;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -179,6 +172,7 @@ static struct rules *rules_build(struct build *b, struct policy_set *policy)
 	all->rules.policy = policy;
 	all->rules.spool_dir = b->state_dir;
 	all->rules.hop_limit = HOP_LIMIT;
+	all->rules.workers = b->workers;
 	all->rules.max_tarpitted = most_tarpitted(&(struct chain){ .at = { &b->conf->top }, .count = 1 });
 	all->rules.free = rules_free;
 	doors_build(b, &all->rules);
@@ -267,7 +261,7 @@ struct site *site_load(const char *file, const struct site_world *world,
 	options_check(b.conf, complaints);
 	b.hostname = hostname_of(&b, &top);
 	b.state_dir = chain_text(&top, OPT_STATE_DIR, option_rows[OPT_STATE_DIR].standard);
-	b.workers = workers_of(&b, &top);
+	b.workers = workers_of(&top);
 	user_build(&b, &top);
 	paths_collect(&b);
 	doors_check(&b);

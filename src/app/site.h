@@ -67,6 +67,7 @@ struct site_world {
 	struct budgets *budgets;
 	const struct policy_host *host;
 	const struct policy_engine *const *engines;
+	unsigned threads; /* of the crew that runs: each has sessions, whatever Workers says now */
 	const struct site *running; /* NULL: none; a reload does not change all of it */
 };
 

@@ -110,7 +110,7 @@ struct policy_set *policy_build(struct build *b)
 	conf = (struct policy_conf){
 		.stanzas = stanzas,
 		.stanza_count = count,
-		.workers = b->workers,
+		.workers = b->workers > b->world->threads ? b->workers : b->world->threads,
 		.has_inbound_audit = audit != NULL,
 		.strict_services = chain_truth(&chain, OPT_STRICT_SERVICES),
 		.max_tarpit_ms = (uint32_t)chain_number(&chain, OPT_MAX_TARPIT),

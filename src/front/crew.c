@@ -51,7 +51,8 @@ struct hand {
 };
 
 struct crew {
-	unsigned count;
+	_Atomic unsigned count;	 /* of threads; only ever more */
+	_Atomic unsigned active; /* the first so many have doors */
 	_Atomic bool draining;
 	_Atomic uint32_t tarpitted; /* sessions held back now */
 	pthread_mutex_t lock; /* one order at a time */
@@ -59,8 +60,12 @@ struct crew {
 	bool retired;	      /* under lock */
 	struct crew_socket *inherited;
 	unsigned inherited_count;
-	struct hand hands[];
+	struct jobs *jobs;
+	const char *hostname;
+	struct hand hands[CREW_MAX];
 };
+
+static void hire(struct crew *crew, unsigned count);
 
 /* --- orders -------------------------------------------------------------------------------- */
 
@@ -168,6 +173,21 @@ static void stand_open(struct hand *h, struct rules *rules, const struct door *d
 	LIST_INSERT_HEAD(&h->stands, stand, next);
 }
 
+/* Before the doors are opened anew on copies of their sockets. */
+static void leave_doors(struct hand *h, void *arg)
+{
+	const struct rules *rules = arg;
+
+	while (!LIST_EMPTY(&h->stands)) {
+		struct stand *stand = LIST_FIRST(&h->stands);
+
+		if (door_at(rules, &stand->door->where) != NULL)
+			stand_close(stand);
+		else
+			stand_free(stand);
+	}
+}
+
 static void install(struct hand *h, void *arg)
 {
 	struct installation *in = arg;
@@ -207,7 +227,7 @@ static unsigned open_inherited(struct crew *crew, const struct door *door, struc
 
 		if (s->fd < 0 || !endpoint_equal(&s->where, &door->where))
 			continue;
-		opening_add(in, door, found++ % crew->count, s->fd);
+		opening_add(in, door, found++ % crew->active, s->fd);
 		s->fd = -1;
 	}
 	return found;
@@ -217,7 +237,7 @@ static unsigned open_inherited(struct crew *crew, const struct door *door, struc
 static bool open_door(struct crew *crew, const struct door *door, struct installation *in,
 		      struct complaints *complaints)
 {
-	unsigned sockets = endpoint_is_unix(&door->where) ? 1 : crew->count;
+	unsigned sockets = endpoint_is_unix(&door->where) ? 1 : crew->active;
 	unsigned inherited = open_inherited(crew, door, in);
 	const char *why;
 
@@ -247,37 +267,6 @@ static void forget_inherited(struct crew *crew)
 	crew->inherited_count = 0;
 }
 
-bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints)
-{
-	struct installation in = { .rules = rules };
-	bool fine = true;
-
-	pthread_mutex_lock(&crew->lock);
-	if (crew->draining || crew->retired) {
-		complain(complaints, (struct place){ 0 }, "%s: nothing new can be opened",
-			 crew->retired ? "handed over" : "draining");
-		fine = false;
-	}
-	for (unsigned i = 0; fine && i < rules->door_count; i++) {
-		if (door_at(crew->rules, &rules->doors[i].where) == NULL)
-			fine = open_door(crew, &rules->doors[i], &in, complaints);
-	}
-	if (fine) {
-		order_all(crew, install, &in);
-		rules_unref(crew->rules);
-		crew->rules = rules_ref(rules);
-		forget_inherited(crew);
-	} else {
-		for (unsigned i = 0; i < in.count; i++)
-			close(in.list[i].fd);
-	}
-	pthread_mutex_unlock(&crew->lock);
-	free(in.list);
-	return fine;
-}
-
-/* --- from one process to another ----------------------------------------------------------- */
-
 struct gathering {
 	struct crew_socket *list;
 	unsigned count;
@@ -301,15 +290,67 @@ static void gather(struct hand *h, void *arg)
 	pthread_mutex_unlock(&g->lock);
 }
 
-unsigned crew_sockets(struct crew *crew, struct crew_socket **out)
+static unsigned gather_all(struct crew *crew, struct crew_socket **out)
 {
 	struct gathering g = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-	pthread_mutex_lock(&crew->lock);
 	order_all(crew, gather, &g);
-	pthread_mutex_unlock(&crew->lock);
 	*out = g.list;
 	return g.count;
+}
+
+bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints)
+{
+	struct installation in = { .rules = rules };
+	unsigned before = crew->active;
+	bool fine = true, anew;
+
+	pthread_mutex_lock(&crew->lock);
+	if (crew->draining || crew->retired) {
+		complain(complaints, (struct place){ 0 }, "%s: nothing new can be opened",
+			 crew->retired ? "handed over" : "draining");
+		fine = false;
+	}
+	/* With another number of workers the sockets go round anew: none is closed on the way. */
+	anew = fine && crew->rules != NULL && rules->workers != before;
+	if (anew) {
+		crew->inherited_count = gather_all(crew, &crew->inherited);
+		hire(crew, rules->workers);
+		crew->active = rules->workers;
+	}
+	for (unsigned i = 0; fine && i < rules->door_count; i++) {
+		if (anew || door_at(crew->rules, &rules->doors[i].where) == NULL)
+			fine = open_door(crew, &rules->doors[i], &in, complaints);
+	}
+	if (fine) {
+		if (anew)
+			order_all(crew, leave_doors, rules);
+		order_all(crew, install, &in);
+		rules_unref(crew->rules);
+		crew->rules = rules_ref(rules);
+		forget_inherited(crew);
+	} else {
+		for (unsigned i = 0; i < in.count; i++)
+			close(in.list[i].fd);
+		if (anew)
+			forget_inherited(crew); /* copies */
+		crew->active = before;
+	}
+	pthread_mutex_unlock(&crew->lock);
+	free(in.list);
+	return fine;
+}
+
+/* --- from one process to another ----------------------------------------------------------- */
+
+unsigned crew_sockets(struct crew *crew, struct crew_socket **out)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&crew->lock);
+	count = gather_all(crew, out);
+	pthread_mutex_unlock(&crew->lock);
+	return count;
 }
 
 void crew_inherit(struct crew *crew, const struct crew_socket *list, unsigned count)
@@ -436,22 +477,31 @@ static void *work(void *arg)
 	return NULL;
 }
 
-struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname)
+static void hire(struct crew *crew, unsigned count)
 {
-	struct crew *crew = mem_new(sizeof *crew + workers * sizeof crew->hands[0]);
-
-	crew->count = workers;
-	pthread_mutex_init(&crew->lock, NULL);
-	for (unsigned i = 0; i < workers; i++) {
-		struct hand *h = &crew->hands[i];
+	CHECK(count <= CREW_MAX);
+	while (crew->count < count) {
+		struct hand *h = &crew->hands[crew->count];
 
 		h->crew = crew;
-		h->worker = worker_new(i, jobs, hostname);
+		h->worker = worker_new(crew->count, crew->jobs, crew->hostname);
 		h->worker->tarpitted = &crew->tarpitted;
 		LIST_INIT(&h->stands);
 		timer_init(&h->look, h->worker->loop, look_whether_empty, h);
 		CHECK(pthread_create(&h->thread, NULL, work, h) == 0);
+		crew->count++;
 	}
+}
+
+struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname)
+{
+	struct crew *crew = mem_new(sizeof *crew);
+
+	crew->jobs = jobs;
+	crew->hostname = hostname;
+	crew->active = workers;
+	pthread_mutex_init(&crew->lock, NULL);
+	hire(crew, workers);
 	return crew;
 }
 
@@ -472,6 +522,11 @@ void crew_free(struct crew *crew)
 /* --- looking in ---------------------------------------------------------------------------- */
 
 unsigned crew_size(const struct crew *crew)
+{
+	return crew->active;
+}
+
+unsigned crew_threads(const struct crew *crew)
 {
 	return crew->count;
 }

@@ -113,6 +113,7 @@ struct rules {
 	unsigned door_count;
 	const char *spool_dir;	   /* where unlinked temporary files are made: State_Dir */
 	uint32_t hop_limit;	   /* Received: lines that make a loop */
+	unsigned workers;	   /* that take new sessions */
 	uint32_t max_tarpitted;	   /* held at a time, by all workers */
 	void (*free)(struct rules *self); /* the builder's */
 };

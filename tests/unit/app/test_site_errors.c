@@ -91,17 +91,18 @@ static void test_no_file(void **state)
 	complaints_free(&c);
 }
 
-static void test_workers_stay(void **state)
+static void test_user_stays(void **state)
 {
 	struct site *site;
 	char got[1024];
 
 	(void)state;
-	world.running = &(struct site){ .workers = 3 };
-	site = load(GATE "Workers = 5 ESMTP_Listener { Listen \"*:1\" { } }", got, sizeof got);
+	world.running = &(struct site){ .user = { "edge", 4711, 4712 } };
+	site = load(GATE "User = \"no-such-user\" ESMTP_Listener { Listen \"*:1\" { } }", got, sizeof got);
 	world.running = NULL;
-	assert_string_equal(got, "t.conf:2:1: warning: Workers stay 3, expected a restart for 5\n");
-	assert_int_equal(site->workers, 3);
+	assert_string_equal(got, "t.conf:2:1: warning: User stays edge, expected a restart\n");
+	assert_string_equal(site->user.name, "edge");
+	assert_int_equal(site->user.uid, 4711);
 	site_free(site);
 }
 
@@ -110,7 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_complains),
 		cmocka_unit_test(test_no_file),
-		cmocka_unit_test(test_workers_stay),
+		cmocka_unit_test(test_user_stays),
 	};
 
 	return cmocka_run_group_tests(tests, in_own_directory, remove_directory);
