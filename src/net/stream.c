@@ -322,7 +322,8 @@ void stream_drop_input(struct stream *s, size_t max)
 /*
  * A paused stream reads nothing, so an edge says only that something came or went. One poll tells
  * which: a reset ends it at once; a FIN ends it unless unread input is there, which is served when
- * the pause is over (T10). A FIN that came before the pause does not end it.
+ * the pause is over (T10). A FIN that came before the pause counts as well: its edge is gone, so
+ * that who pauses looks here once.
  */
 static void heard_while_paused(struct stream *s)
 {
@@ -331,7 +332,7 @@ static void heard_while_paused(struct stream *s)
 	bool unread;
 
 	s->unsure = false;
-	if (poll(&p, 1, 0) == 0 && s->tls == NULL)
+	if (poll(&p, 1, 0) == 0 && s->tls == NULL && !s->fin)
 		return;
 	s->readable = true;
 	if (p.revents & (POLLERR | POLLHUP)) {
@@ -339,10 +340,10 @@ static void heard_while_paused(struct stream *s)
 		s->hear(s->owner, STREAM_BROKEN);
 		return;
 	}
-	if (s->fin || (!(p.revents & POLLRDHUP) && s->tls == NULL))
+	if (!s->fin && !(p.revents & POLLRDHUP) && s->tls == NULL)
 		return;
 	unread = stream_has_input(s);
-	s->fin = (p.revents & POLLRDHUP) || (s->tls != NULL && tls_link_is_over(s->tls));
+	s->fin |= (p.revents & POLLRDHUP) || (s->tls != NULL && tls_link_is_over(s->tls));
 	if (s->fin && !unread)
 		s->hear(s->owner, STREAM_ENDED);
 }
@@ -561,7 +562,7 @@ void stream_again(struct stream *s)
 void stream_pause(struct stream *s)
 {
 	s->paused = true;
-	if (s->unsure || s->tls != NULL) /* which has read ahead */
+	if (s->unsure || s->fin || s->tls != NULL) /* which has read ahead; a FIN's edge comes once */
 		nudge(s, EV_READ);
 }
 

@@ -192,16 +192,17 @@ static void keep(void *arg, struct slice part)
 		t->broken = true;
 }
 
-/* A client that goes on far beyond every limit is not answered in its own time. */
+/* A message that is refused already is read on to its end, for the answer's sake; not for ever. */
 static bool overrun(struct session *s)
 {
-	struct transaction *t = s->mail;
+	uint64_t enough = s->settings->max_message_size + OVERRUN_MAX;
+	unsigned code;
+	const char *fault = fault_of(s, &code);
 
-	if (!(t->too_big || t->broken) || t->reader.size < s->settings->max_message_size + OVERRUN_MAX)
+	if (fault == NULL || s->mail->reader.size < enough)
 		return false;
 	s->close_next = true;
-	refuse_message(s, t->too_big ? 552 : 452,
-		       t->too_big ? "5.3.4 message size limit exceeded" : "4.3.1 Insufficient system storage");
+	refuse_message(s, code, fault);
 	return true;
 }
 

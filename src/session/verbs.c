@@ -202,7 +202,7 @@ static const struct verb verbs[] = {
 	{ "HELO", VERB_HELO, AT_ANY, UNPRODUCTIVE, helo },
 	{ "EHLO", VERB_EHLO, AT_ANY, UNPRODUCTIVE, ehlo },
 	{ "STARTTLS", VERB_STARTTLS, AT_HELO | AT_READY, NO_ARGS | UNPRODUCTIVE, starttls },
-	{ "MAIL", VERB_MAIL, AT_HELO | AT_READY, 0, mail },
+	{ "MAIL", VERB_MAIL, AT_HELO | AT_READY, UNPRODUCTIVE, mail }, /* until it brings a message */
 	{ "RCPT", VERB_RCPT, AT_MAIL | AT_RCPT, 0, rcpt },
 	{ "DATA", VERB_DATA, AT_MAIL | AT_RCPT, NO_ARGS, data },
 	{ "RSET", VERB_RSET, AT_ANY, NO_ARGS | UNPRODUCTIVE, rset },

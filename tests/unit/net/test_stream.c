@@ -300,6 +300,26 @@ static void T10_paused_fin_with_unread_input_is_served(void **state)
 	pair_close(&p);
 }
 
+/* The edge that brought the last line brought the FIN too, and will not come again. */
+static void T10_fin_that_came_with_the_last_line_ends_the_pause(void **state)
+{
+	struct slice line;
+	struct pair p;
+
+	(void)state;
+	pair_tcp(&p);
+	p.pull = false;
+	put(&p, "NOOP\r\n");
+	shutdown(p.peer, SHUT_WR);
+	turn(&p);
+	assert_int_equal(stream_line(&p.stream, LINE_MAX_HERE, &line), STREAM_GOT);
+	memset(p.heard, 0, sizeof p.heard);
+	stream_pause(&p.stream);
+	turn(&p);
+	assert_string_equal(p.heard, "E");
+	pair_close(&p);
+}
+
 static void T10_paused_reset_breaks_at_once(void **state)
 {
 	struct pair p;
@@ -587,6 +607,7 @@ int main(void)
 		cmocka_unit_test(fin_is_over),
 		cmocka_unit_test(T10_paused_fin_without_input_ends),
 		cmocka_unit_test(T10_paused_fin_with_unread_input_is_served),
+		cmocka_unit_test(T10_fin_that_came_with_the_last_line_ends_the_pause),
 		cmocka_unit_test(T10_paused_reset_breaks_at_once),
 		cmocka_unit_test(who_asks_again_gives_others_their_turn),
 		cmocka_unit_test(a_reset_behind_the_last_octets_breaks),
