@@ -73,12 +73,13 @@ const char *stream_error(const struct stream *s);
 
 /*
  * From here on there is TLS on it. What was unread is forgotten: it came in the clear. All output
- * must have left. SECURED or BROKEN comes later, paused or not, and nothing before; how long to wait
- * for it is the owner's affair. Takes its own reference to ctx, which says whether we are the server
- * or the client; peer_name is whom a client wants to talk to, or NULL.
+ * must have left. SECURED or BROKEN comes later, paused or not, and nothing before; how long to
+ * wait for it is the owner's affair. Takes its own reference to ctx, which says whether we are the
+ * server or the client; peer_name is whom a client wants to talk to, or NULL.
  */
 void stream_secure(struct stream *s, struct tls_context *ctx, const char *peer_name);
-const struct tls_info *stream_tls(const struct stream *s); /* NULL: in the clear; dies with the stream */
+/* NULL: in the clear, or in the handshake. Dies with the stream. */
+const struct tls_info *stream_tls(const struct stream *s);
 
 enum stream_got {
 	STREAM_NOTHING,	     /* no whole line (or no byte) now; INPUT comes when there is more */

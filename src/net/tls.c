@@ -46,11 +46,14 @@ static struct tls_context *context_new(const SSL_METHOD *method)
 	ctx->ssl = SSL_CTX_new(method);
 	CHECK(ctx->ssl != NULL);
 	/* SMTP has its own ends (CRLF.CRLF): a FIN without close_notify can cut nothing short. */
-	SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-					      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(ctx->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-					   SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_clear_mode(ctx->ssl, SSL_MODE_AUTO_RETRY); /* who sends empty records has no turn without end */
+	SSL_CTX_set_options(ctx->ssl,
+			    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+				    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(ctx->ssl,
+			 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+				 SSL_MODE_RELEASE_BUFFERS);
+	/* Who sends records without data has no turn without end. */
+	SSL_CTX_clear_mode(ctx->ssl, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_read_ahead(ctx->ssl, 1);
 	SSL_CTX_set_max_cert_list(ctx->ssl, CERT_LIST_MAX);
 	SSL_CTX_set_default_passwd_cb(ctx->ssl, no_password);
@@ -94,10 +97,11 @@ static bool is_for(const char *pattern, const char *name)
 static bool show(SSL *ssl, SSL_CTX *host)
 {
 	STACK_OF(X509) *chain = NULL;
+	X509 *cert = SSL_CTX_get0_certificate(host);
 
 	SSL_CTX_get0_chain_certs(host, &chain);
 	SSL_certs_clear(ssl);
-	return SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(host), SSL_CTX_get0_privatekey(host), chain, 1) == 1;
+	return SSL_use_cert_and_key(ssl, cert, SSL_CTX_get0_privatekey(host), chain, 1) == 1;
 }
 
 /* Called in the handshake. Nobody is turned away for asking for a name that we do not know. */
@@ -112,7 +116,9 @@ static int name_asked_for(SSL *ssl, int *alert, void *arg)
 		if (is_for(h->name, name) && (best == NULL || best->name[0] == '*'))
 			best = h;
 	}
-	return best == NULL || show(ssl, best->ssl) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+	if (best == NULL || show(ssl, best->ssl))
+		return SSL_TLSEXT_ERR_OK;
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 struct tls_context *tls_host(struct tls_context *ctx, const char *name)
@@ -228,8 +234,10 @@ static const char *untimely(struct tls_context *ctx, const X509 *cert)
 		return NULL;
 	if (ASN1_TIME_to_tm(early ? from : until, &tm) != 1)
 		return "expected a certificate with dates";
-	strftime(ctx->why, sizeof ctx->why,
-		 early ? "which is not valid before %Y-%m-%d %H:%M:%SZ" : "which expired at %Y-%m-%d %H:%M:%SZ", &tm);
+	if (early)
+		strftime(ctx->why, sizeof ctx->why, "which is not valid before %F %TZ", &tm);
+	else
+		strftime(ctx->why, sizeof ctx->why, "which expired at %F %TZ", &tm);
 	return ctx->why;
 }
 
@@ -288,7 +296,9 @@ static const struct {
 static bool version_bits(const char *name, size_t len, uint64_t *bits_out)
 {
 	for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
-		if (strlen(versions[i].name) == len && strncasecmp(versions[i].name, name, len) == 0) {
+		const char *this = versions[i].name;
+
+		if (strlen(this) == len && strncasecmp(this, name, len) == 0) {
 			*bits_out = versions[i].off;
 			return true;
 		}
@@ -305,7 +315,7 @@ const char *tls_set_protocols(struct tls_context *ctx, const char *text)
 		size_t len = strcspn(at, ":"), sign = *at == '+' || *at == '-';
 
 		if (!version_bits(at + sign, len - sign, &bits))
-			return "expected as in +ALL:-TLSv1.0:-TLSv1.1, of SSLv3, TLSv1.0 to TLSv1.3";
+			return "expected as in +ALL:-TLSv1.0, of SSLv3, TLSv1.0 to TLSv1.3";
 		off = *at == '-' ? off | bits : off & ~bits;
 		at += len;
 		if (*at == '\0')

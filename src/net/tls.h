@@ -25,7 +25,7 @@ void tls_unref(struct tls_context *ctx); /* NULL is harmless */
  * Each answers NULL, or why not, as what follows "OPTION is \"..\", ": the context's text until the
  * next call on it. Files are read now, and never again.
  */
-const char *tls_set_chain(struct tls_context *ctx, const char *path); /* PEM, the host's own first */
+const char *tls_set_chain(struct tls_context *ctx, const char *path); /* PEM, the own one first */
 const char *tls_set_key(struct tls_context *ctx, const char *path);   /* after its chain */
 const char *tls_set_protocols(struct tls_context *ctx, const char *text); /* "+ALL:-TLSv1.0" */
 const char *tls_set_ciphers(struct tls_context *ctx, const char *text);   /* up to TLSv1.2 */
@@ -39,7 +39,7 @@ const char *tls_set_client_ca(struct tls_context *ctx, const char *path);
  */
 struct tls_context *tls_host(struct tls_context *ctx, const char *name);
 
-/* What came of a handshake. Names are RFC 4514 text, cut to a limit; NULL: no certificate was shown. */
+/* What came of a handshake. Names are RFC 4514 text, cut to a limit; NULL: no certificate. */
 struct tls_info {
 	const char *version; /* "TLSv1.3" */
 	const char *cipher;

@@ -241,15 +241,15 @@ static char *name_text(const X509_NAME *name)
 /* The last one, as UTF-8; a name with a NUL in it pretends to be a shorter one, and is none. */
 static char *common_name(const X509_NAME *name)
 {
-	int at = -1, found = -1;
+	const X509_NAME_ENTRY *last = NULL;
 	unsigned char *utf8 = NULL;
+	int at = -1, len = 0;
 	char *text;
-	int len = 0;
 
 	while ((at = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0)
-		found = at;
-	if (found >= 0)
-		len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, found)));
+		last = X509_NAME_get_entry(name, at);
+	if (last != NULL)
+		len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(last));
 	if (len <= 0 || len > NAME_TEXT_MAX || memchr(utf8, '\0', (size_t)len) != NULL)
 		len = 0;
 	text = mem_strndup(len > 0 ? (const char *)utf8 : "", (size_t)len);
@@ -277,8 +277,8 @@ static void note_info(struct tls_link *l)
 }
 
 /*
- * Whether a client's first record is in the socket, or enough of it, or it is clear that it never will
- * be. OpenSSL takes 44 KiB for a handshake: who only connects and stalls shall not cost them.
+ * Whether a client's first record is in the socket, or enough of it, or it is clear that it never
+ * will be. OpenSSL takes 44 KiB for a handshake: who only connects and stalls shall not cost them.
  */
 static bool hello_is_here(const struct tls_link *l)
 {
@@ -290,8 +290,8 @@ static bool hello_is_here(const struct tls_link *l)
 
 	if (n > 0 && head[0] != HANDSHAKE)
 		return true;
-	if (n == HEADER)
-		len = head[3] << 8 | head[4]; /* on a Unix socket a look may show less than there is */
+	if (n == HEADER) /* on a Unix socket a look may show less than there is */
+		len = head[3] << 8 | head[4];
 	if (len > RECORD_MAX || ioctl(l->fd, FIONREAD, &unread) != 0)
 		return true;
 	if (unread >= ENOUGH || unread >= HEADER + len)

@@ -29,6 +29,7 @@ bool tls_link_may_read(const struct tls_link *l); /* the last call has not empti
 bool tls_link_wants_write(const struct tls_link *l);
 bool tls_link_is_over(const struct tls_link *l); /* the peer has said close_notify, or FIN */
 const char *tls_link_error(const struct tls_link *l);
-const struct tls_info *tls_link_info(const struct tls_link *l); /* all zero before the end of the handshake */
+/* All zero before the end of the handshake. */
+const struct tls_info *tls_link_info(const struct tls_link *l);
 
 #endif

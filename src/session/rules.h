@@ -67,7 +67,7 @@ struct settings {
 	size_t message_memory;	      /* octets of a message kept in memory, then a temporary file */
 	bool require_ehlo;
 	bool open_relay;
-	struct tls_context *tls;      /* what TLS is offered with; NULL: it is not. Borrowed from the rules */
+	struct tls_context *tls;      /* borrowed from the rules; NULL: TLS is not offered */
 	bool wrapped;		      /* Use_SSL: TLS from the first octet */
 	bool forgive_injection;	      /* what came with STARTTLS is ignored, not refused */
 	bool require_verified;	      /* TLS_Verify_Mode: no mail without a good client certificate */

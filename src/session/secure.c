@@ -2,8 +2,8 @@
  * secure - a session's way into TLS: by STARTTLS (RFC 3207), or before everything else (Use_SSL).
  *
  * Nothing that arrived in the clear may be acted on afterwards: 220 is said when there is nothing
- * unread, the handshake begins when it has left, and what is said in the clear until then is for the
- * handshake to choke on.
+ * unread, the handshake begins when it has left, and what is said in the clear until then is for
+ * the handshake to choke on.
  */
 #include "session/inside.h"
 
@@ -52,16 +52,21 @@ static void ready_has_left(struct session *s)
 	session_secure(s, begin_anew);
 }
 
+static void refuse_injection(struct session *s)
+{
+	static const char text[] = "5.5.1 Error: nothing may follow STARTTLS before its answer";
+
+	session_log_injection(s, 503, text);
+	s->close_next = true;
+	session_reply_text(s, 503, text);
+}
+
 void secure_on_request(struct session *s)
 {
 	if (stream_has_input(&s->client)) {
 		stat_add(&s->worker->stats.tls_injections, 1);
 		if (!s->settings->forgive_injection) {
-			static const char text[] = "5.5.1 Error: nothing may follow STARTTLS before its answer";
-
-			session_log_injection(s, 503, text);
-			s->close_next = true;
-			session_reply_text(s, 503, text);
+			refuse_injection(s);
 			return;
 		}
 		stream_drop_input(&s->client, IGNORED_MAX);

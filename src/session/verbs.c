@@ -109,7 +109,8 @@ static void mail(struct session *s, struct slice line, struct slice args)
 		return;
 	}
 	if (set->require_verified && (s->facts.tls == NULL || !s->facts.tls->verified)) {
-		session_refuse(s, PHASE_MAILFROM, 530, "5.7.0 Error: a verified client certificate is required");
+		session_refuse(s, PHASE_MAILFROM, 530,
+			       "5.7.0 Error: a verified client certificate is required");
 		return;
 	}
 	fault = syntax_mail(args, &mail);

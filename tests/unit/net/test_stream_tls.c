@@ -215,9 +215,12 @@ static void names_choose_certificates(void **state)
 	static const struct {
 		const char *asked, *want_cn;
 	} cases[] = {
-		{ NULL, "mx.example.org" },		    { "other.example.org", "other.example.org" },
-		{ "OTHER.example.org", "other.example.org" }, { "a.wild.example.org", "rsa.example.org" },
-		{ "wild.example.org", "mx.example.org" },   { "a.b.wild.example.org", "mx.example.org" },
+		{ NULL, "mx.example.org" },
+		{ "other.example.org", "other.example.org" },
+		{ "OTHER.example.org", "other.example.org" },
+		{ "a.wild.example.org", "rsa.example.org" },
+		{ "wild.example.org", "mx.example.org" },
+		{ "a.b.wild.example.org", "mx.example.org" },
 		{ "unknown.example", "mx.example.org" },
 	};
 

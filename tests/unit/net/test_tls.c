@@ -10,7 +10,7 @@
 #include "net/tls.h"
 
 #define WEAK "which is too weak, expected RSA of 2048 bits or EC of 224 at least"
-#define VERSIONS "expected as in +ALL:-TLSv1.0:-TLSv1.1, of SSLv3, TLSv1.0 to TLSv1.3"
+#define VERSIONS "expected as in +ALL:-TLSv1.0, of SSLv3, TLSv1.0 to TLSv1.3"
 
 static const char *chain_alone(struct tls_context *ctx, const char *path)
 {
@@ -41,7 +41,8 @@ static const struct {
 	{ "another's key", key_of_mx, "other.key", "which is not the key of the certificate" },
 	{ "a key of another kind", key_of_mx, "rsa.key", "which is not the key of the certificate" },
 	{ "no key", key_of_mx, "mx.pem", "expected a private key in PEM, without a password" },
-	{ "a key with a password", key_of_mx, "locked.key", "expected a private key in PEM, without a password" },
+	{ "a key with a password", key_of_mx, "locked.key",
+	  "expected a private key in PEM, without a password" },
 	{ "no key file", key_of_mx, "none.key", "which cannot be read: No such file or directory" },
 	{ "CAs", tls_set_client_ca, "ca.pem", NULL },
 	{ "no CAs", tls_set_client_ca, "nonsense.pem", "expected CA certificates in PEM" },
