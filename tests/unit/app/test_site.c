@@ -216,6 +216,42 @@ static void test_caps(void **state)
 
 /* --- T3 --- */
 
+static const struct hop_manner *manner_of(const struct site *site, const char *domain)
+{
+	const struct route *r = route_for(settings_for(site, 0, "192.0.2.1")->routes, slice_of(domain));
+
+	return &r->manner;
+}
+
+/* What is said nearer holds, wherever the next hop itself is named. */
+static void test_manner(void **state)
+{
+	struct site *site = load_fine(
+		"Workers = 4 Relay_Domains = ( \"example.org\" ) Gateway = \"top.example\"\n"
+		"Max_Gateway_Connections = 10 Gateway_Idle_Time = 7 Gateway_TLS = off\n"
+		"Domain \"few.org\" { Gateway = \"few.example\" Max_Gateway_Connections = 2 Gateway_XCLIENT = off }\n"
+		"Domain \"any.org\" { Gateway = \"any.example\" Max_Gateway_Connections = 0 Gateway_Proxy_Protocol = on }\n"
+		"Domain \"safe.org\" { Gateway = \"safe.example\" Gateway_TLS = verify }\n"
+		"ESMTP_Listener { Gateway_Idle_Time = 8 Listen \"*:2601\" { Gateway_Idle_Time = 9 } }\n");
+
+	(void)state;
+	assert_int_equal(manner_of(site, "x.org")->connections_max, 2); /* a worker's share */
+	assert_int_equal(manner_of(site, "x.org")->idle_ms, 9000);
+	assert_int_equal(manner_of(site, "x.org")->uses_max, 100);
+	assert_int_equal(manner_of(site, "x.org")->retry_ms, 60000);
+	assert_true(manner_of(site, "x.org")->xclient);
+	assert_false(manner_of(site, "x.org")->proxy);
+	assert_null(manner_of(site, "x.org")->tls);
+	assert_int_equal(manner_of(site, "few.org")->connections_max, 1); /* each may have one */
+	assert_int_equal(manner_of(site, "few.org")->idle_ms, 9000);
+	assert_false(manner_of(site, "few.org")->xclient);
+	assert_int_equal(manner_of(site, "any.org")->connections_max, 0);
+	assert_true(manner_of(site, "any.org")->proxy);
+	assert_non_null(manner_of(site, "safe.org")->tls);
+	assert_true(manner_of(site, "safe.org")->tls_must);
+	site_free(site);
+}
+
 static void test_routes(void **state)
 {
 	static const char text[] =
@@ -420,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_lookup),	   cmocka_unit_test(test_lists_are_not_merged),
 		cmocka_unit_test(test_trusted),
 		cmocka_unit_test(test_caps),	   cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_manner),
 		cmocka_unit_test(test_doors),	   cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_policy),	   cmocka_unit_test(test_references),
 		cmocka_unit_test(test_many_peers), cmocka_unit_test(test_samples),

@@ -53,6 +53,10 @@ static void test_complains(void **state)
 		  GATE
 		  "ESMTP_Listener { Listen \"*:1\" { } }\nscriptlet \"s\" { script \"s\" { source = \"l.lua\" } }",
 		  "t.conf:3:39: source is \"l.lua\", expected it without .lua\n" },
+		{ "CAs of next hops that are none",
+		  "Gateway = \"a\" Gateway_TLS = verify\nGateway_TLS_CA = \"t.conf\"\n"
+		  "ESMTP_Listener { Relay_Domains = ( \"b.org\" ) Listen \"*:1\" { } Listen \"*:2\" { } }",
+		  "t.conf:2:18: Gateway_TLS_CA is \"t.conf\", expected a file of CA certificates in PEM\n" },
 		{ "T1 everything in one run",
 		  "Workers = 0\nESMTP_Listener {\n  Idle_Tim = 3\n  Listen \"::1:25\" { }\n}\n"
 		  "sieve \"p\" { script \"s\" { } }",
