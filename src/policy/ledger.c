@@ -1,8 +1,10 @@
 #include "policy/ledger.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 #include "base/clock.h"
@@ -28,12 +30,55 @@ struct counter {
 
 struct ledger {
 	pthread_mutex_t lock;
-	uint64_t added; /* the next entry is entries[added % LEDGER_ENTRIES] */
+	uint64_t added; /* the next one is records[added % LEDGER_ENTRIES] */
 	uint64_t since_ms;
 	uint64_t uncounted;
 	struct counter *counters;
-	struct ledger_entry entries[LEDGER_ENTRIES];
+	struct record *records[LEDGER_ENTRIES];
 };
+
+/*
+ * An entry as it is kept: most of one is room that its texts do not use, and there is one for each
+ * client that is held back. What is before the texts is kept as it is, they one after the other.
+ */
+struct record {
+	char head[offsetof(struct ledger_entry, name)];
+	char texts[];
+};
+
+static const struct {
+	size_t at, size;
+} texts[] = {
+	{ offsetof(struct ledger_entry, name), sizeof ((struct ledger_entry *)0)->name },
+	{ offsetof(struct ledger_entry, file), sizeof ((struct ledger_entry *)0)->file },
+	{ offsetof(struct ledger_entry, text), sizeof ((struct ledger_entry *)0)->text },
+	{ offsetof(struct ledger_entry, counter), sizeof ((struct ledger_entry *)0)->counter },
+};
+enum { TEXTS = sizeof texts / sizeof texts[0] };
+
+static struct record *record_of(const struct ledger_entry *e)
+{
+	size_t len = 0;
+	struct record *r;
+	char *to;
+
+	for (int i = 0; i < TEXTS; i++)
+		len += strlen((const char *)e + texts[i].at) + 1;
+	r = mem_new(sizeof *r + len);
+	memcpy(r->head, e, sizeof r->head);
+	to = r->texts;
+	for (int i = 0; i < TEXTS; i++)
+		to = stpcpy(to, (const char *)e + texts[i].at) + 1;
+	return r;
+}
+
+static void texts_read(const struct record *r, struct ledger_entry *out)
+{
+	const char *from = r->texts;
+
+	for (int i = 0; i < TEXTS; i++)
+		from += snprintf((char *)out + texts[i].at, texts[i].size, "%s", from) + 1;
+}
 
 struct ledger *ledger_new(void)
 {
@@ -59,6 +104,8 @@ void ledger_free(struct ledger *l)
 	if (l == NULL)
 		return;
 	counters_free(l);
+	for (int i = 0; i < LEDGER_ENTRIES; i++)
+		free(l->records[i]);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
@@ -112,7 +159,8 @@ void ledger_add(struct ledger *l, uint64_t session, const struct addr *peer,
 {
 	struct counter_key key = { .class = (uint8_t)class_of(action),
 				   .phase = (uint8_t)action->phase };
-	struct ledger_entry *e, entry = {
+	struct record **at, *record, *oldest;
+	struct ledger_entry entry = {
 		.wall_ms = clock_wall_ms(),
 		.session = session,
 		.peer = *peer,
@@ -138,11 +186,14 @@ void ledger_add(struct ledger *l, uint64_t session, const struct addr *peer,
 	if (action->cause != NULL)
 		entry.cause = *action->cause;
 
+	record = record_of(&entry);
 	pthread_mutex_lock(&l->lock);
-	e = &l->entries[l->added++ % LEDGER_ENTRIES];
-	*e = entry;
+	at = &l->records[l->added++ % LEDGER_ENTRIES];
+	oldest = *at;
+	*at = record;
 	count(l, &key);
 	pthread_mutex_unlock(&l->lock);
+	free(oldest);
 }
 
 /* The newest entry on the block among those numbered below *number, which becomes its number. */
@@ -155,12 +206,12 @@ static bool entry_before(struct ledger *l, const struct cidr *block, uint64_t *n
 	if (*number > l->added)
 		*number = l->added;
 	while (!found && *number > 0 && *number + LEDGER_ENTRIES > l->added) {
-		const struct ledger_entry *e = &l->entries[--*number % LEDGER_ENTRIES];
+		const struct record *r = l->records[--*number % LEDGER_ENTRIES];
 
-		if (block == NULL || cidr_contains(block, &e->peer)) {
-			*out = *e;
-			found = true;
-		}
+		memcpy(out, r->head, sizeof r->head);
+		found = block == NULL || cidr_contains(block, &out->peer);
+		if (found)
+			texts_read(r, out);
 	}
 	pthread_mutex_unlock(&l->lock);
 	return found;
