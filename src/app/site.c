@@ -144,10 +144,10 @@ static uint32_t most_tarpitted(const struct chain *top)
 static const char *hostname_of(struct build *b, const struct chain *top)
 {
 	char name[HOST_NAME_MAX + 1] = "";
+	bool known = gethostname(name, sizeof name - 1) == 0 && name[0] != '\0';
 
-	if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0')
-		strcpy(name, "localhost");
-	return chain_text(top, OPT_HOSTNAME, conf_copy(b->conf, slice_of(name)));
+	return chain_text(top, OPT_HOSTNAME,
+			  conf_copy(b->conf, known ? slice_of(name) : SLICE("localhost")));
 }
 
 static void rules_free(struct rules *rules)

@@ -46,9 +46,10 @@ static bool script_build(struct build *b, const struct conf_scope *scope, struct
 	*out = (struct policy_script){ scope->title, path, chain_truth(&chain, OPT_OBSERVE),
 				       source->value.at };
 	if (is_lua) {
-		char *file = conf_take(b->conf, strlen(path) + sizeof ".lua");
+		size_t size = strlen(path) + sizeof ".lua";
+		char *file = conf_take(b->conf, size);
 
-		strcat(strcpy(file, path), ".lua");
+		snprintf(file, size, "%s.lua", path);
 		path = file;
 	}
 	wrong = source_wrong(path);

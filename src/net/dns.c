@@ -6,6 +6,7 @@
 #include <event2/util.h>
 #include <netdb.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <uthash.h>
@@ -351,7 +352,7 @@ static void add_mx(struct answer *a, uint16_t pref, const char *name)
 			return;
 	}
 	worst->pref = pref;
-	strcpy(worst->name, name);
+	snprintf(worst->name, sizeof worst->name, "%s", name);
 }
 
 /* Behind a name of a message; NULL: it does not end in it. */
