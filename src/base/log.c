@@ -57,7 +57,12 @@ struct line {
 };
 
 /* Where a line of text, a JSON value and a JSON message must end, so that what closes them fits. */
-enum { TEXT_END = LOG_LINE_MAX - 1, VALUE_MAX = 640, VALUES_END = LOG_LINE_MAX - 800, MESSAGE_END = LOG_LINE_MAX - 4 };
+enum {
+	TEXT_END = LOG_LINE_MAX - 1,
+	VALUE_MAX = 640,
+	VALUES_END = LOG_LINE_MAX - 800,
+	MESSAGE_END = LOG_LINE_MAX - 4
+};
 
 /* Whole, or not at all. */
 static bool put(struct line *l, const char *bytes, size_t len, size_t end)
@@ -102,10 +107,12 @@ static void put_escaped(struct line *l, const char *text, enum log_format format
 {
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
-		bool plain = c >= 32 && c != 127 && !(format == LOG_JSON && (c == '"' || c == '\\'));
+		bool plain =
+			c >= 32 && c != 127 && !(format == LOG_JSON && (c == '"' || c == '\\'));
 		char escaped[8];
 
-		if (!(plain ? put(l, text, 1, end) : put(l, escaped, escape(c, format, escaped), end)))
+		if (!(plain ? put(l, text, 1, end)
+			    : put(l, escaped, escape(c, format, escaped), end)))
 			return;
 	}
 }
@@ -125,8 +132,10 @@ static void make_utf8(char *text)
 		while (seen < more && (at[seen + 1] & 0xc0) == 0x80)
 			seen++;
 		bool surrogate_or_overlong =
-			(more == 2 && ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f))) ||
-			(more == 3 && ((*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f)));
+			(more == 2 &&
+			 ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f))) ||
+			(more == 3 &&
+			 ((*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f)));
 		if (more < 0 || seen < more || surrogate_or_overlong)
 			*at++ = '?';
 		else
@@ -138,7 +147,8 @@ static void write_text(struct line *l, enum log_level level, uint64_t session, c
 {
 	char when[CLOCK_TEXT_MAX];
 
-	put_format(l, "%s %s[%d]: ", clock_print(clock_wall_ms(), when), sink.program, (int)getpid());
+	put_format(l, "%s %s[%d]: ", clock_print(clock_wall_ms(), when), sink.program,
+		   (int)getpid());
 	if (session != 0)
 		put_format(l, "%016" PRIx64 ": ", session);
 	if (level >= LOG_WARN)
@@ -226,7 +236,8 @@ static void write_all(int fd, const char *at, size_t len)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN) { /* stderr shared with a terminal made non-blocking */
+		if (n < 0 &&
+		    errno == EAGAIN) { /* stderr shared with a terminal made non-blocking */
 			usleep(10000);
 			continue;
 		}
@@ -279,7 +290,8 @@ static void *writer_main(void *arg)
 		buf_clear(&full);
 		mine = full;
 		if (dropped > 0)
-			log_warn("the log was read too slowly: %" PRIu64 " lines were dropped", dropped);
+			log_warn("the log was read too slowly: %" PRIu64 " lines were dropped",
+				 dropped);
 		pthread_mutex_lock(&sink.lock);
 	}
 	pthread_mutex_unlock(&sink.lock);

@@ -171,7 +171,8 @@ static bool has_bare_cr(struct slice line)
 	return line.len > 0 && memchr(line.at, '\r', line.len) != NULL;
 }
 
-/* The octets up to an LF are eaten. NOTHING: they were the rest of a line that was told of already. */
+/* The octets up to an LF are eaten. NOTHING: they were the rest of a line that was told of already.
+ */
 static enum stream_got line_done(struct stream *s, size_t len, size_t max, struct slice *line_out)
 {
 	struct slice line = { s->view.at, len };
@@ -315,7 +316,8 @@ void stream_drop_input(struct stream *s, size_t max)
 	for (size_t dropped = 0; s->fd >= 0 && n > 0 && dropped < max; dropped += (size_t)n) {
 		size_t left = max - dropped;
 
-		n = recv(s->fd, nowhere, left < sizeof nowhere ? left : sizeof nowhere, MSG_DONTWAIT);
+		n = recv(s->fd, nowhere, left < sizeof nowhere ? left : sizeof nowhere,
+			 MSG_DONTWAIT);
 	}
 }
 
@@ -427,7 +429,8 @@ static void shake(struct stream *s, short what)
 		s->hear(s->owner, STREAM_BROKEN);
 		return;
 	}
-	nudge(s, s->fin ? EV_READ | EV_CLOSED : EV_READ); /* more may have come with its last word */
+	nudge(s,
+	      s->fin ? EV_READ | EV_CLOSED : EV_READ); /* more may have come with its last word */
 	s->fin = false;
 	s->hear(s->owner, STREAM_SECURED);
 }
@@ -452,7 +455,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	}
 	if (s->tls != NULL && (what & (EV_READ | EV_WRITE)))
 		what |= EV_READ | EV_WRITE; /* either may have waited for the other */
-	if ((what & EV_WRITE) && (s->out.len > 0 || s->drained_wanted)) { /* a later flush may have sent it */
+	if ((what & EV_WRITE) &&
+	    (s->out.len > 0 || s->drained_wanted)) { /* a later flush may have sent it */
 		send_some(s);
 		if (s->error != 0) {
 			s->hear(s->owner, STREAM_BROKEN);
@@ -471,7 +475,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		if (what & EV_CLOSED)
-			s->fin = true; /* its edge comes once: read on to the end although a read is short */
+			s->fin = true; /* its edge comes once: read on to the end although a read is
+					  short */
 		s->readable = true;
 		s->hear(s->owner, STREAM_INPUT);
 	}
@@ -492,7 +497,8 @@ void stream_open(struct stream *s, struct loop *loop, int fd, stream_hear *hear,
 	watch(s, 0);
 }
 
-bool stream_connect(struct stream *s, struct loop *loop, const struct endpoint *to, stream_hear *hear, void *owner)
+bool stream_connect(struct stream *s, struct loop *loop, const struct endpoint *to,
+		    stream_hear *hear, void *owner)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = endpoint_sockaddr(to, &sa);
@@ -562,7 +568,8 @@ void stream_again(struct stream *s)
 void stream_pause(struct stream *s)
 {
 	s->paused = true;
-	if (s->unsure || s->fin || s->tls != NULL) /* which has read ahead; a FIN's edge comes once */
+	if (s->unsure || s->fin ||
+	    s->tls != NULL) /* which has read ahead; a FIN's edge comes once */
 		nudge(s, EV_READ);
 }
 

@@ -62,8 +62,8 @@ struct stream {
 /* Takes fd, non-blocking. First news: INPUT, when there is any. */
 void stream_open(struct stream *s, struct loop *loop, int fd, stream_hear *hear, void *owner);
 /* CONNECTED or BROKEN comes later. false: no socket could be made, stream_error() tells. */
-bool stream_connect(struct stream *s, struct loop *loop, const struct endpoint *to, stream_hear *hear, void *owner)
-	__attribute__((warn_unused_result));
+bool stream_connect(struct stream *s, struct loop *loop, const struct endpoint *to,
+		    stream_hear *hear, void *owner) __attribute__((warn_unused_result));
 void stream_close(struct stream *s); /* what is not sent yet is lost; twice is harmless */
 /* Closes with a reset, so that the kernel keeps nothing of it. */
 void stream_abort(struct stream *s);
@@ -82,11 +82,11 @@ void stream_secure(struct stream *s, struct tls_context *ctx, const char *peer_n
 const struct tls_info *stream_tls(const struct stream *s);
 
 enum stream_got {
-	STREAM_NOTHING,	     /* no whole line (or no byte) now; INPUT comes when there is more */
+	STREAM_NOTHING, /* no whole line (or no byte) now; INPUT comes when there is more */
 	STREAM_GOT,
-	STREAM_BARE,	     /* a line with a bare CR or LF in it: told once, eaten up to its CRLF */
-	STREAM_LONG,	     /* a line longer than max; it has been eaten whole */
-	STREAM_OVER,	     /* the peer has sent FIN, or the stream is broken: no more will come */
+	STREAM_BARE, /* a line with a bare CR or LF in it: told once, eaten up to its CRLF */
+	STREAM_LONG, /* a line longer than max; it has been eaten whole */
+	STREAM_OVER, /* the peer has sent FIN, or the stream is broken: no more will come */
 };
 
 /* A line without its CRLF, at most max octets with it. */
@@ -94,15 +94,16 @@ enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out
 /* Whatever is there; stream_eat says how much of it was taken. */
 enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out);
 void stream_eat(struct stream *s, size_t len);
-/* A look at what is in the socket, through room, before anything was taken from the stream: for what
- * must be taken to the octet, because TLS may follow. stream_drop_input takes it. */
+/* A look at what is in the socket, through room, before anything was taken from the stream: for
+ * what must be taken to the octet, because TLS may follow. stream_drop_input takes it. */
 enum stream_got stream_peek(struct stream *s, char *room, size_t max, struct slice *bytes_out);
 /* Something unread is there: in the buffer or in the socket. */
 bool stream_has_input(struct stream *s);
-/* What is unread is thrown away, up to max octets of the socket's: nobody will want more of a stream
- * with TLS after that. */
+/* What is unread is thrown away, up to max octets of the socket's: nobody will want more of a
+ * stream with TLS after that. */
 void stream_drop_input(struct stream *s, size_t max);
-/* INPUT comes again in a later turn although nothing new arrived: for who stops early to be fair. */
+/* INPUT comes again in a later turn although nothing new arrived: for who stops early to be fair.
+ */
 void stream_again(struct stream *s);
 
 void stream_pause(struct stream *s);

@@ -10,9 +10,11 @@
 #include "base/clock.h"
 
 enum {
-	LINE_MAX_OCTETS = 65536,  /* longer lines than RFC 5321 allows are common; without end they are not */
-	READS_A_TURN = 8,	  /* of 64 KiB; then the others' turn comes */
-	OVERRUN_MAX = 64 << 20,	  /* read and thrown away beyond the size limit, then the line is cut */
+	LINE_MAX_OCTETS =
+		65536, /* longer lines than RFC 5321 allows are common; without end they are not */
+	READS_A_TURN = 8, /* of 64 KiB; then the others' turn comes */
+	OVERRUN_MAX =
+		64 << 20, /* read and thrown away beyond the size limit, then the line is cut */
 };
 
 /* --- our header ---------------------------------------------------------------------------- */
@@ -54,10 +56,12 @@ static struct buf received_header(const struct session *s)
 			  s->client_name != NULL ? s->client_name : "unknown",
 			  s->facts.peer.family == ADDR_V6 ? "IPv6:" : "", peer);
 	if (tls != NULL)
-		fits = fits && buf_printf(&line, "(using %s with cipher %s (%d/%d bits))\r\n\t", tls->version,
-					  tls->cipher, tls->used_bits, tls->cipher_bits);
+		fits = fits &&
+		       buf_printf(&line, "(using %s with cipher %s (%d/%d bits))\r\n\t",
+				  tls->version, tls->cipher, tls->used_bits, tls->cipher_bits);
 	fits = fits && buf_printf(&line, "by %s (Tidewaiter) with %s id %016" PRIx64 ".%u",
-				  s->settings->received_hostname, protocol(s), s->facts.session, s->transactions);
+				  s->settings->received_hostname, protocol(s), s->facts.session,
+				  s->transactions);
 	if (t->facts.rcpt_count == 1) /* more would tell each of the others */
 		fits = fits && buf_printf(&line, "\r\n\tfor <%s>", t->first_rcpt);
 	fits = fits && buf_printf(&line, "; %s\r\n", date(when));
@@ -118,7 +122,8 @@ static void message_kept(struct session *s)
 		return;
 	}
 	t->facts.size = t->reader.size;
-	session_enter(s, SESSION_READY); /* what policy refuses, it refuses here; the rest goes on */
+	session_enter(s,
+		      SESSION_READY); /* what policy refuses, it refuses here; the rest goes on */
 	session_ask(s, PHASE_DATA, hand_on);
 }
 
@@ -131,8 +136,10 @@ static const char *fault_of(const struct session *s, unsigned *code_out)
 		unsigned code;
 		const char *text;
 	} faults[] = {
-		[DATA_BARE_CR] = { 550, "5.6.0 Error: bare <CR> in message, lines end with <CR><LF>" },
-		[DATA_BARE_LF] = { 550, "5.6.0 Error: bare <LF> in message, lines end with <CR><LF>" },
+		[DATA_BARE_CR] = { 550,
+				   "5.6.0 Error: bare <CR> in message, lines end with <CR><LF>" },
+		[DATA_BARE_LF] = { 550,
+				   "5.6.0 Error: bare <LF> in message, lines end with <CR><LF>" },
 		[DATA_LINE_TOO_LONG] = { 550, "5.6.0 Error: line too long in message" },
 		[DATA_NUL] = { 550, "5.6.0 Error: NUL octet in message" },
 	};
@@ -208,7 +215,8 @@ static bool overrun(struct session *s)
 
 void body_read(struct session *s)
 {
-	for (int reads = 0; s->wait == WAIT_NONE && !s->ended && s->state == SESSION_DATA; reads++) {
+	for (int reads = 0; s->wait == WAIT_NONE && !s->ended && s->state == SESSION_DATA;
+	     reads++) {
 		struct transaction *t = s->mail;
 		struct slice bytes;
 		size_t used;

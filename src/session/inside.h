@@ -25,7 +25,21 @@
 #include "smtp/reply.h"
 
 /* The verbs that are tallied for the summary line, in its order. */
-enum verb_id { VERB_HELO, VERB_EHLO, VERB_STARTTLS, VERB_MAIL, VERB_RCPT, VERB_DATA, VERB_RSET, VERB_NOOP, VERB_VRFY, VERB_QUIT, VERB_XCLIENT, VERB_OTHER, VERB_COUNT };
+enum verb_id {
+	VERB_HELO,
+	VERB_EHLO,
+	VERB_STARTTLS,
+	VERB_MAIL,
+	VERB_RCPT,
+	VERB_DATA,
+	VERB_RSET,
+	VERB_NOOP,
+	VERB_VRFY,
+	VERB_QUIT,
+	VERB_XCLIENT,
+	VERB_OTHER,
+	VERB_COUNT
+};
 
 struct tally {
 	uint16_t good;
@@ -33,8 +47,17 @@ struct tally {
 };
 
 /* Why a session ended, for the log. */
-enum ending { END_QUIT, END_HANGUP, END_TIMEOUT, END_REFUSED, END_ERRORS, END_DRAIN, END_KICK, END_CROWDED,
-	      END_TLS };
+enum ending {
+	END_QUIT,
+	END_HANGUP,
+	END_TIMEOUT,
+	END_REFUSED,
+	END_ERRORS,
+	END_DRAIN,
+	END_KICK,
+	END_CROWDED,
+	END_TLS
+};
 
 /* From MAIL to its end: delivered, refused, reset, or gone. */
 struct transaction {
@@ -99,7 +122,8 @@ struct session {
 };
 
 /* session.c */
-void session_enter(struct session *s, enum session_state state); /* the only place that changes it */
+void session_enter(struct session *s,
+		   enum session_state state); /* the only place that changes it */
 /* It is known who comes: counted, if there is room, and asked about. */
 void session_arrive(struct session *s, const struct addr *peer, uint16_t peer_port);
 /* The connect phase and the banner, once more for a new client. */
@@ -115,7 +139,8 @@ void proxy_read(struct session *s);
  * settings, the caps (D76) and the right to relay are its own. by: what said so, NULL: its
  * connection. False: a cap is full, and 421 has been said.
  */
-bool session_identify(struct session *s, const struct addr *peer, uint16_t peer_port, const char *by);
+bool session_identify(struct session *s, const struct addr *peer, uint16_t peer_port,
+		      const char *by);
 /* Before that: a slot of each cap that is of no Peer. */
 bool session_take_outer_caps(struct session *s);
 void session_give_caps(struct session *s);
@@ -153,7 +178,8 @@ void secure_failed(struct session *s, enum ending how, const char *why);
 
 /* verbs.c */
 void verb_serve(struct session *s, struct slice line);
-void session_set_helo(struct session *s, struct slice line, struct slice name); /* name lies in line */
+void session_set_helo(struct session *s, struct slice line,
+		      struct slice name); /* name lies in line */
 
 /* trusted.c */
 typedef void verb_serve_fn(struct session *s, struct slice line, struct slice args);
@@ -165,7 +191,8 @@ const char *trusted_offer(const struct session *s, char out[TRUSTED_OFFER_MAX]);
 /* judge.c */
 /* Ask policy about the phase; `granted` runs when nothing is against it. */
 void session_ask(struct session *s, enum phase phase, void (*granted)(struct session *s));
-/* A refusal by policy or by ourselves: the reply, its log line, its count (D38), and what it undoes. */
+/* A refusal by policy or by ourselves: the reply, its log line, its count (D38), and what it
+ * undoes. */
 void session_refuse(struct session *s, enum phase phase, unsigned code, const char *text);
 const char *session_phase_verb(enum phase phase); /* "RCPT", for the log */
 
@@ -174,8 +201,8 @@ void mail_begin(struct session *s, const struct mail_command *mail, struct slice
 void mail_proceed(struct session *s);
 bool mail_set_rcpt(struct session *s, struct slice line); /* false: it has answered */
 void rcpt_proceed(struct session *s);
-/* The client's name, greeting or address is another: the transaction, if there is one, must not go on
- * with the old. */
+/* The client's name, greeting or address is another: the transaction, if there is one, must not go
+ * on with the old. */
 void mail_describe_client(struct session *s);
 void mail_over(struct session *s); /* frees the transaction; NULL is harmless */
 
@@ -187,7 +214,8 @@ void body_read(struct session *s);
 void session_reply(struct session *s, unsigned code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void session_reply_text(struct session *s, unsigned code, const char *text); /* lines by '\n' */
-void session_error(struct session *s, unsigned code, const char *text);	     /* counted against Max_Errors */
+void session_error(struct session *s, unsigned code,
+		   const char *text); /* counted against Max_Errors */
 void session_fault(struct session *s, syntax_fault fault);
 void session_banner(struct session *s);
 void session_log_connect(struct session *s, const struct addr *via);

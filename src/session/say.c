@@ -18,8 +18,8 @@
 /* Greetings carry no enhanced code, and 354 has none (RFC 2034 4). */
 static bool wants_enhanced(const struct session *s, unsigned code)
 {
-	return s->extended && s->verb != VERB_EHLO && s->verb != VERB_HELO && s->verb != VERB_XCLIENT &&
-	       code != 354;
+	return s->extended && s->verb != VERB_EHLO && s->verb != VERB_HELO &&
+	       s->verb != VERB_XCLIENT && code != 354;
 }
 
 void session_reply_text(struct session *s, unsigned code, const char *text)
@@ -28,7 +28,8 @@ void session_reply_text(struct session *s, unsigned code, const char *text)
 		return;
 	if (code < 400 && code != 354) /* which is only half of an answer */
 		s->tally[s->verb].good++;
-	/* In the clear a wrapped client hears nothing; who moved to a block of such ones has been heard. */
+	/* In the clear a wrapped client hears nothing; who moved to a block of such ones has been
+	 * heard. */
 	if (!s->settings->wrapped || s->facts.tls != NULL || s->commands > 0)
 		CHECK(reply_write(stream_out(&s->client), code, text, wants_enhanced(s, code)));
 	if (s->close_next && code != 354)
@@ -104,9 +105,11 @@ void session_log_connect(struct session *s, const struct addr *via)
 	if (proxied)
 		addr_print(via, proxy);
 	log_event(LOG_INFO, "connect", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)),
+					LOG_STR("listener", s->door->name),
 					LOG_STR("service", "SMTP"),
-					{ .key = proxied ? "proxy" : NULL, .text = proxy }, LOG_END },
+					{ .key = proxied ? "proxy" : NULL, .text = proxy },
+					LOG_END },
 		  "connect from %s%s%s", who.text, proxied ? " by way of " : "", proxy);
 }
 
@@ -119,8 +122,10 @@ void session_log_moved(struct session *s, const struct addr *from, const char *b
 		return;
 	addr_print(from, was);
 	log_event(LOG_INFO, "client", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("was", was), LOG_STR("by", by), LOG_END },
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)),
+					LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("was", was),
+					LOG_STR("by", by), LOG_END },
 		  "client [%s] is now %s by %s", was, who.text, by);
 }
 
@@ -132,8 +137,9 @@ void session_log_unproxied(struct session *s, const char *why)
 	if (!log_wants(LOG_INFO))
 		return;
 	log_event(LOG_INFO, "unproxied", s->facts.session,
-		  (struct log_field[]){ LOG_STR("proxy", client(s, &who)), LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("reason", why), LOG_END },
+		  (struct log_field[]){
+			  LOG_STR("proxy", client(s, &who)), LOG_STR("listener", s->door->name),
+			  LOG_STR("service", "SMTP"), LOG_STR("reason", why), LOG_END },
 		  "no session for [%s] on %s: %s", who.addr, s->door->name, why);
 }
 
@@ -160,12 +166,14 @@ void session_log_refusal(struct session *s, enum phase phase, unsigned code, con
 	else if (phase == PHASE_MAILFROM)
 		snprintf(about, sizeof about, "<%s>: ", from);
 	log_event(LOG_INFO, "reject", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("phase", phase_name(phase)),
-					LOG_INT("code", code), LOG_STR("from", from), LOG_STR("to", to),
-					LOG_STR("helo", helo), LOG_STR("reply", text), LOG_END },
-		  "NOQUEUE: reject: %s from %s: %u %s%s; from=<%s> to=<%s> proto=%s helo=<%s>", verb,
-		  who.text, code, about, text, from, to, s->extended ? "ESMTP" : "SMTP", helo);
+		  (struct log_field[]){
+			  LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+			  LOG_STR("service", "SMTP"), LOG_STR("phase", phase_name(phase)),
+			  LOG_INT("code", code), LOG_STR("from", from), LOG_STR("to", to),
+			  LOG_STR("helo", helo), LOG_STR("reply", text), LOG_END },
+		  "NOQUEUE: reject: %s from %s: %u %s%s; from=<%s> to=<%s> proto=%s helo=<%s>",
+		  verb, who.text, code, about, text, from, to, s->extended ? "ESMTP" : "SMTP",
+		  helo);
 }
 
 /* Postfix's words: a certificate that was shown is good or not. */
@@ -184,14 +192,16 @@ void session_log_tls(struct session *s)
 	if (!log_wants(LOG_INFO))
 		return;
 	log_event(LOG_INFO, "tls", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("version", tls->version),
-					LOG_STR("cipher", tls->cipher), LOG_INT("bits", tls->used_bits),
-					LOG_STR("subject", tls->subject != NULL ? tls->subject : ""),
-					LOG_INT("verified", tls->verified), LOG_END },
-		  "%s TLS connection established from %s: %s with cipher %s (%d/%d bits)%s%s", trust_in(tls),
-		  who.text, tls->version, tls->cipher, tls->used_bits, tls->cipher_bits,
-		  tls->subject != NULL ? " subject=" : "", tls->subject != NULL ? tls->subject : "");
+		  (struct log_field[]){
+			  LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+			  LOG_STR("service", "SMTP"), LOG_STR("version", tls->version),
+			  LOG_STR("cipher", tls->cipher), LOG_INT("bits", tls->used_bits),
+			  LOG_STR("subject", tls->subject != NULL ? tls->subject : ""),
+			  LOG_INT("verified", tls->verified), LOG_END },
+		  "%s TLS connection established from %s: %s with cipher %s (%d/%d bits)%s%s",
+		  trust_in(tls), who.text, tls->version, tls->cipher, tls->used_bits,
+		  tls->cipher_bits, tls->subject != NULL ? " subject=" : "",
+		  tls->subject != NULL ? tls->subject : "");
 }
 
 void session_log_tls_failure(struct session *s, const char *why)
@@ -201,8 +211,9 @@ void session_log_tls_failure(struct session *s, const char *why)
 	if (!log_wants(LOG_INFO))
 		return;
 	log_event(LOG_INFO, "tls_failure", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("reason", why), LOG_END },
+		  (struct log_field[]){
+			  LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+			  LOG_STR("service", "SMTP"), LOG_STR("reason", why), LOG_END },
 		  "TLS handshake failed from %s: %s", who.text, why);
 }
 
@@ -213,9 +224,10 @@ void session_log_injection(struct session *s, unsigned code, const char *text)
 	if (!log_wants(LOG_INFO))
 		return;
 	log_event(LOG_INFO, "reject", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("phase", "starttls"), LOG_INT("code", code),
-					LOG_STR("reply", text), LOG_END },
+		  (struct log_field[]){ LOG_STR("client", client(s, &who)),
+					LOG_STR("listener", s->door->name),
+					LOG_STR("service", "SMTP"), LOG_STR("phase", "starttls"),
+					LOG_INT("code", code), LOG_STR("reply", text), LOG_END },
 		  "NOQUEUE: reject: STARTTLS from %s: %u %s; proto=%s", who.text, code, text,
 		  s->extended ? "ESMTP" : "SMTP");
 }
@@ -230,20 +242,24 @@ void session_log_delivery(struct session *s, const struct reply *reply)
 		return;
 	text_of(from, sizeof from, t->facts.from);
 	log_event(LOG_INFO, "delivery", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("from", from),
-					LOG_STR("to", t->first_rcpt), LOG_INT("recipients", t->facts.rcpt_count),
-					LOG_INT("size", (int64_t)t->reader.size),
-					LOG_STR("relay", relay_peer(t->relay)), LOG_INT("code", reply->code),
-					LOG_STR("reply", reply->text != NULL ? reply->text : ""), LOG_END },
-		  "from=<%s>, to=<%s>, nrcpt=%u, size=%" PRIu64 ", client=%s, relay=%s, delay=%.2f, status=sent (%u %s)",
-		  from, t->first_rcpt, t->facts.rcpt_count, t->reader.size, who.text, relay_peer(t->relay),
-		  (double)(clock_ms() - t->began_ms) / 1000, reply->code, reply->text != NULL ? reply->text : "");
+		  (struct log_field[]){
+			  LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
+			  LOG_STR("service", "SMTP"), LOG_STR("from", from),
+			  LOG_STR("to", t->first_rcpt), LOG_INT("recipients", t->facts.rcpt_count),
+			  LOG_INT("size", (int64_t)t->reader.size),
+			  LOG_STR("relay", relay_peer(t->relay)), LOG_INT("code", reply->code),
+			  LOG_STR("reply", reply->text != NULL ? reply->text : ""), LOG_END },
+		  "from=<%s>, to=<%s>, nrcpt=%u, size=%" PRIu64
+		  ", client=%s, relay=%s, delay=%.2f, status=sent (%u %s)",
+		  from, t->first_rcpt, t->facts.rcpt_count, t->reader.size, who.text,
+		  relay_peer(t->relay), (double)(clock_ms() - t->began_ms) / 1000, reply->code,
+		  reply->text != NULL ? reply->text : "");
 }
 
 static const char *const verb_words[VERB_COUNT] = {
-	[VERB_HELO] = "helo", [VERB_EHLO] = "ehlo", [VERB_STARTTLS] = "starttls", [VERB_MAIL] = "mail", [VERB_RCPT] = "rcpt",
-	[VERB_DATA] = "data", [VERB_RSET] = "rset", [VERB_NOOP] = "noop", [VERB_VRFY] = "vrfy",
+	[VERB_HELO] = "helo", [VERB_EHLO] = "ehlo",	  [VERB_STARTTLS] = "starttls",
+	[VERB_MAIL] = "mail", [VERB_RCPT] = "rcpt",	  [VERB_DATA] = "data",
+	[VERB_RSET] = "rset", [VERB_NOOP] = "noop",	  [VERB_VRFY] = "vrfy",
 	[VERB_QUIT] = "quit", [VERB_XCLIENT] = "xclient", [VERB_OTHER] = "unknown",
 };
 
@@ -254,7 +270,8 @@ static void tally_print(const struct session *s, char *out, size_t size)
 	size_t len = 0;
 
 	for (int i = 0; i <= VERB_COUNT && len < size; i++) {
-		struct tally t = i < VERB_COUNT ? s->tally[i] : (struct tally){ (uint16_t)good, (uint16_t)all };
+		struct tally t = i < VERB_COUNT ? s->tally[i]
+						: (struct tally){ (uint16_t)good, (uint16_t)all };
 		const char *word = i < VERB_COUNT ? verb_words[i] : "commands";
 
 		good += t.good;
@@ -264,15 +281,17 @@ static void tally_print(const struct session *s, char *out, size_t size)
 		if (t.good == t.all)
 			len += (size_t)snprintf(out + len, size - len, " %s=%u", word, t.all);
 		else
-			len += (size_t)snprintf(out + len, size - len, " %s=%u/%u", word, t.good, t.all);
+			len += (size_t)snprintf(out + len, size - len, " %s=%u/%u", word, t.good,
+						t.all);
 	}
 }
 
 static const char *last_verb(const struct session *s)
 {
 	static const char *const after[VERB_COUNT] = {
-		[VERB_HELO] = "HELO", [VERB_EHLO] = "EHLO", [VERB_STARTTLS] = "STARTTLS", [VERB_MAIL] = "MAIL", [VERB_RCPT] = "RCPT",
-		[VERB_DATA] = "DATA", [VERB_RSET] = "RSET", [VERB_NOOP] = "NOOP", [VERB_VRFY] = "VRFY",
+		[VERB_HELO] = "HELO", [VERB_EHLO] = "EHLO",	  [VERB_STARTTLS] = "STARTTLS",
+		[VERB_MAIL] = "MAIL", [VERB_RCPT] = "RCPT",	  [VERB_DATA] = "DATA",
+		[VERB_RSET] = "RSET", [VERB_NOOP] = "NOOP",	  [VERB_VRFY] = "VRFY",
 		[VERB_QUIT] = "QUIT", [VERB_XCLIENT] = "XCLIENT", [VERB_OTHER] = "UNKNOWN",
 	};
 
@@ -296,30 +315,33 @@ void session_log_end(struct session *s, enum ending how)
 		stat_add(&s->worker->stats.timeouts, 1);
 	if (s->ticket.endpoint == NULL) { /* it has not been a session yet */
 		if (how == END_HANGUP || how == END_TIMEOUT)
-			session_log_unproxied(s, how == END_HANGUP ? "it left before its PROXY header"
-								   : "its PROXY header did not come in time");
+			session_log_unproxied(s, how == END_HANGUP
+							 ? "it left before its PROXY header"
+							 : "its PROXY header did not come in time");
 		return;
 	}
 	if (!log_wants(LOG_INFO))
 		return;
 	client(s, &who);
 	if (how == END_HANGUP)
-		log_event(LOG_INFO, "lost", s->facts.session, NULL, "lost connection after %s from %s",
-			  last_verb(s), who.text);
+		log_event(LOG_INFO, "lost", s->facts.session, NULL,
+			  "lost connection after %s from %s", last_verb(s), who.text);
 	else if (how == END_TIMEOUT)
 		log_event(LOG_INFO, "timeout", s->facts.session, NULL, "timeout after %s from %s",
 			  last_verb(s), who.text);
 	tally_print(s, tally, sizeof tally);
 	log_event(LOG_INFO, "disconnect", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", who.addr), LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("end", endings[how]),
-					LOG_INT("commands", s->commands), LOG_INT("messages", s->facts.message_count),
-					LOG_INT("recipients", s->facts.rcpt_count),
-					LOG_INT("tarpit_ms", (int64_t)s->tarpit_ms),
-					LOG_INT("early_talker", s->facts.early_talker),
-					LOG_STR("tls", s->facts.tls != NULL ? s->facts.tls->version : ""),
-					LOG_INT("lived_ms", (int64_t)(lived * 1000)), LOG_END },
-		  "disconnect from %s%s messages=%u tarpit=%.1f time=%.2f end=%s%s", who.text, tally,
-		  s->facts.message_count, (double)s->tarpit_ms / 1000, lived, endings[how],
+		  (struct log_field[]){
+			  LOG_STR("client", who.addr), LOG_STR("listener", s->door->name),
+			  LOG_STR("service", "SMTP"), LOG_STR("end", endings[how]),
+			  LOG_INT("commands", s->commands),
+			  LOG_INT("messages", s->facts.message_count),
+			  LOG_INT("recipients", s->facts.rcpt_count),
+			  LOG_INT("tarpit_ms", (int64_t)s->tarpit_ms),
+			  LOG_INT("early_talker", s->facts.early_talker),
+			  LOG_STR("tls", s->facts.tls != NULL ? s->facts.tls->version : ""),
+			  LOG_INT("lived_ms", (int64_t)(lived * 1000)), LOG_END },
+		  "disconnect from %s%s messages=%u tarpit=%.1f time=%.2f end=%s%s", who.text,
+		  tally, s->facts.message_count, (double)s->tarpit_ms / 1000, lived, endings[how],
 		  s->facts.early_talker ? " early_talker" : "");
 }

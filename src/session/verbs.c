@@ -16,10 +16,12 @@ enum when {
 };
 
 enum trait {
-	UNPRODUCTIVE = 1 << 0, /* many of these without a message are an abuse (Max_Unproductive_Commands) */
+	UNPRODUCTIVE =
+		1
+		<< 0, /* many of these without a message are an abuse (Max_Unproductive_Commands) */
 	NO_ARGS = 1 << 1,
-	FORBIDDEN = 1 << 2,    /* another protocol's word: somebody's browser was sent here */
-	WHEN_BARRED = 1 << 3,  /* also after 554 at connect */
+	FORBIDDEN = 1 << 2,   /* another protocol's word: somebody's browser was sent here */
+	WHEN_BARRED = 1 << 3, /* also after 554 at connect */
 };
 
 struct verb {
@@ -42,10 +44,11 @@ static void helo_granted(struct session *s)
 		session_reply(s, 250, "%s", s->settings->banner_hostname);
 		return;
 	}
-	session_reply(s, 250, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8%s",
-		      s->settings->banner_hostname, (unsigned long long)s->settings->max_message_size,
-		      s->settings->tls != NULL && s->facts.tls == NULL ? "STARTTLS\n" : "",
-		      trusted_offer(s, trusted));
+	session_reply(
+		s, 250, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8%s",
+		s->settings->banner_hostname, (unsigned long long)s->settings->max_message_size,
+		s->settings->tls != NULL && s->facts.tls == NULL ? "STARTTLS\n" : "",
+		trusted_offer(s, trusted));
 }
 
 void session_set_helo(struct session *s, struct slice line, struct slice name)
@@ -105,7 +108,8 @@ static void mail(struct session *s, struct slice line, struct slice args)
 		return;
 	}
 	if (set->max_receptions != 0 && s->facts.message_count >= set->max_receptions) {
-		session_refuse(s, PHASE_MAILFROM, 421, "4.7.0 Error: too many messages on this connection");
+		session_refuse(s, PHASE_MAILFROM, 421,
+			       "4.7.0 Error: too many messages on this connection");
 		return;
 	}
 	if (set->require_verified && (s->facts.tls == NULL || !s->facts.tls->verified)) {
@@ -120,7 +124,8 @@ static void mail(struct session *s, struct slice line, struct slice args)
 	}
 	s->transactions++;
 	mail_begin(s, &mail, line);
-	if (set->max_message_size != 0 && mail.params.has_size && mail.params.size > set->max_message_size)
+	if (set->max_message_size != 0 && mail.params.has_size &&
+	    mail.params.size > set->max_message_size)
 		session_refuse(s, PHASE_MAILFROM, 552, "5.3.4 message size limit exceeded");
 	else
 		session_ask(s, PHASE_MAILFROM, mail_proceed);
@@ -203,7 +208,8 @@ static const struct verb verbs[] = {
 	{ "HELO", VERB_HELO, AT_ANY, UNPRODUCTIVE, helo },
 	{ "EHLO", VERB_EHLO, AT_ANY, UNPRODUCTIVE, ehlo },
 	{ "STARTTLS", VERB_STARTTLS, AT_HELO | AT_READY, NO_ARGS | UNPRODUCTIVE, starttls },
-	{ "MAIL", VERB_MAIL, AT_HELO | AT_READY, UNPRODUCTIVE, mail }, /* until it brings a message */
+	{ "MAIL", VERB_MAIL, AT_HELO | AT_READY, UNPRODUCTIVE,
+	  mail }, /* until it brings a message */
 	{ "RCPT", VERB_RCPT, AT_MAIL | AT_RCPT, 0, rcpt },
 	{ "DATA", VERB_DATA, AT_MAIL | AT_RCPT, NO_ARGS, data },
 	{ "RSET", VERB_RSET, AT_ANY, NO_ARGS | UNPRODUCTIVE, rset },
@@ -243,7 +249,8 @@ static const char *out_of_order(const struct session *s, const struct verb *v)
 		return "5.5.1 Error: need MAIL command";
 	case VERB_DATA:
 		return s->state == SESSION_HELO || s->state == SESSION_READY
-			       ? "5.5.1 Error: need MAIL command" : "5.5.1 Error: need RCPT command";
+			       ? "5.5.1 Error: need MAIL command"
+			       : "5.5.1 Error: need RCPT command";
 	default:
 		return "5.5.1 Error: bad sequence of commands";
 	}
