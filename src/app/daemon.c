@@ -143,7 +143,9 @@ static bool reload(void *owner, struct complaints *complaints)
 
 	pthread_mutex_lock(&d->reload_lock);
 	notify_reloading();
-	fresh = load(d, complaints);
+	if (d->heir != NULL && !d->heir_gone) /* it would lack the doors that are opened now */
+		complain(complaints, (struct place){ 0 }, "handing over: the new one reads its own configuration");
+	fresh = complaints->errors == 0 ? load(d, complaints) : NULL;
 	fine = fresh != NULL && point_log(fresh, complaints) &&
 	       crew_install(d->crew, fresh->rules, complaints);
 	if (fine) {

@@ -1,6 +1,7 @@
 """A new daemon takes over from the one that runs: no connection refused, no count wrong."""
 
 import os
+import pwd
 import signal
 import socket
 import threading
@@ -203,6 +204,31 @@ class Upgrade(E2E):
 
     def assert_counted(self, d, want):
         self.assertEqual(d.count(), want)
+
+    def test_no_reload_while_handing_over(self):
+        d = self.daemon()
+        with d.client() as c, Console(d.control) as console:
+            console.ask("upgrade")
+            d.wait_for_log("handing over")
+            self.assertFalse(d.reload())
+            c.say("NOOP", 250)
+        d.wait_for_log("this one goes on")
+        self.assertTrue(d.reload())
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_T2_as_a_user(self):
+        nobody = pwd.getpwnam("nobody")
+        d = self.daemon(start=False, top='User = "nobody"')
+        os.chmod(d.dir, 0o755)
+        os.chown(d.dir, nobody.pw_uid, nobody.pw_gid)
+        d.start()
+        with d.client(source="127.7.0.1") as c:
+            heir = self.heir(d, workers=4)
+            with heir.client(source="127.7.0.2"):
+                self.assertEqual(heir.count("127.7.0.0/24"), 2)
+            c.say("QUIT", 221)
+        self.ended(d)
+        self.assert_quiet(heir)
 
     def test_under_load(self):
         """Clients come and go all the time, through three upgrades: each is let in and served."""
