@@ -312,9 +312,12 @@ static void content_heard(struct smtp *s)
 	pass_on(s);
 }
 
+/* A 2xx to a dot that has not left yet is no word on this message. */
 static void dot_heard(struct smtp *s)
 {
-	if (link_class(s->link) == 3) {
+	unsigned class = link_class(s->link);
+
+	if (class == 3 || (class == 2 && stream_unsent(&s->link->stream) > 0)) {
 		unfit(s);
 		return;
 	}
