@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "policy/lua/lua.h"
 
-enum { SESSIONS = 100000, BATCH = 1000, RUN_S = 1 };
+enum { SESSIONS = 10000, BATCH = 1000, RUN_S = 1 };
 
 static const char *count(void *owner, const struct facts *facts, struct slice service,
 			 const struct cidr *block, uint64_t *out)

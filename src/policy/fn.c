@@ -67,21 +67,35 @@ const char *fn_nearest(unsigned language, struct slice name)
 	return nearest.name;
 }
 
+struct arity {
+	unsigned min, max;
+};
+
+static struct arity arity_of(const struct policy_fn *fn)
+{
+	struct arity n = { 0, 0 };
+	bool optional = false;
+
+	for (const char *at = fn->args; *at != '\0'; at++) {
+		if (*at == '*') {
+			n.max = UINT_MAX;
+			break;
+		}
+		optional |= *at == '?';
+		n.max += *at != '?';
+		n.min += !optional;
+	}
+	return n;
+}
+
 unsigned fn_args_min(const struct policy_fn *fn)
 {
-	return (unsigned)strcspn(fn->args, "?*");
+	return arity_of(fn).min;
 }
 
 unsigned fn_args_max(const struct policy_fn *fn)
 {
-	unsigned n = 0;
-
-	for (const char *at = fn->args; *at != '\0'; at++) {
-		if (*at == '*')
-			return UINT_MAX;
-		n += *at != '?';
-	}
-	return n;
+	return arity_of(fn).max;
 }
 
 char fn_arg_kind(const struct policy_fn *fn, unsigned n)
@@ -116,14 +130,11 @@ enum fn_status fn_failed(struct fn_call *call, const char *format, ...)
 	return FN_FAILED;
 }
 
-static enum fn_status check(struct fn_call *call, unsigned argc)
+static enum fn_status check(struct fn_call *call, unsigned argc, struct arity n)
 {
 	const struct policy_fn *fn = call->fn;
 	const struct policy_run *run = call->run;
-	unsigned min = fn_args_min(fn), max = fn_args_max(fn);
 
-	if (max > FN_ARGS_MAX)
-		max = FN_ARGS_MAX;
 	if (fn->flags & FN_TIER_C) /* D91 */
 		return fn_failed(call, "function %s is not available in this build", fn->name);
 	if (fn->call == NULL)
@@ -132,12 +143,12 @@ static enum fn_status check(struct fn_call *call, unsigned argc)
 		return fn_failed(call, "%s cannot be used at %s", fn->name, phase_name(run->phase));
 	if ((fn->flags & FN_AUDIT) && !policy_set_conf(run->set)->has_inbound_audit)
 		return fn_failed(call, "%s requires module inbound_audit", fn->name); /* D110 */
-	if (argc < min)
-		return fn_failed(call, "%s takes at least %u argument%s, not %u", fn->name, min,
-				 min == 1 ? "" : "s", argc);
-	if (argc > max)
-		return fn_failed(call, "%s takes at most %u argument%s, not %u", fn->name, max,
-				 max == 1 ? "" : "s", argc);
+	if (argc < n.min)
+		return fn_failed(call, "%s takes at least %u argument%s, not %u", fn->name, n.min,
+				 n.min == 1 ? "" : "s", argc);
+	if (argc > n.max)
+		return fn_failed(call, "%s takes at most %u argument%s, not %u", fn->name, n.max,
+				 n.max == 1 ? "" : "s", argc);
 	return FN_OK;
 }
 
@@ -187,18 +198,21 @@ enum fn_status fn_call(struct fn_call *call, const struct value *argv, unsigned 
 {
 	const struct policy_fn *fn = call->fn;
 	struct value args[FN_ARGS_MAX];
-	unsigned origin = 0, min = fn_args_min(fn), max = fn_args_max(fn);
+	struct arity n = arity_of(fn);
+	unsigned origin = 0;
 	const char *wrong;
 
+	if (n.max > FN_ARGS_MAX)
+		n.max = FN_ARGS_MAX;
 	call->error[0] = '\0';
 	call->result = VALUE_STR(SLICE(""));
-	if (check(call, argc) != FN_OK)
+	if (check(call, argc, n) != FN_OK)
 		return FN_FAILED;
 	for (unsigned i = 0; i < argc; i++) {
-		bool missing = argv[i].type == VALUE_NONE && ((fn->flags & FN_LUA) || i >= min);
+		bool missing = argv[i].type == VALUE_NONE && ((fn->flags & FN_LUA) || i >= n.min);
 
 		args[i] = argv[i];
-		if (missing && i < min)
+		if (missing && i < n.min)
 			return fn_failed(call, "argument %u of %s is missing", i + 1, fn->name);
 		if (missing)
 			continue;
@@ -208,7 +222,7 @@ enum fn_status fn_call(struct fn_call *call, const struct value *argv, unsigned 
 		if (origin == 0)
 			origin = value_origin(&args[i]);
 	}
-	for (unsigned i = argc; i < max && i < FN_ARGS_MAX; i++)
+	for (unsigned i = argc; i < n.max; i++)
 		args[i] = (struct value){ 0 };
 	call->args = args;
 	call->argc = argc;
