@@ -207,6 +207,7 @@ static void signals_block(sigset_t *ours)
 	sigaddset(ours, SIGNAL_HANDED);
 	pthread_sigmask(SIG_BLOCK, ours, NULL); /* before the first thread, so that none gets them */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file too big is an error of write() */
 }
 
 static uint32_t drain_ms(struct daemon *d)

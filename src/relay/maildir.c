@@ -231,11 +231,16 @@ static void delivery_free(struct delivery *d)
 	free(d);
 }
 
+static bool is_for_want_of_room(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
 static void answer(struct relay *r, const struct delivery *d)
 {
 	if (d->failed == NULL)
 		reply_set(r->reply, 250, "2.0.0 Ok: delivered as %s", d->name);
-	else if (d->error == ENOSPC || d->error == EDQUOT)
+	else if (is_for_want_of_room(d->error))
 		reply_set(r->reply, 452, "4.3.1 Mail system full");
 	else
 		reply_set(r->reply, 451, "4.3.0 Mail system error");

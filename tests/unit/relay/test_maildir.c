@@ -209,8 +209,8 @@ static void test_file_too_big(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &was);
 	setrlimit(RLIMIT_FSIZE, &small);
-	assert_int_equal(deliver(&s, "a@b", m), 451);
-	assert_string_equal(s.reply.text, "4.3.0 Mail system error");
+	assert_int_equal(deliver(&s, "a@b", m), 452);
+	assert_string_equal(s.reply.text, "4.3.1 Mail system full");
 	setrlimit(RLIMIT_FSIZE, &was);
 	assert_int_equal(folder("new", name), 0);
 	assert_int_equal(folder("tmp", name), 0);
