@@ -211,6 +211,13 @@ class Daemon:
         self.reader.join(PATIENCE)
         return code
 
+    def kill(self):
+        """kill -9. start() begins anew, on the same ports and files; its log, too, is a new one."""
+        self.process.kill()
+        self.wait()
+        self.process.stderr.close()
+        self.process, self.lines, self.ended = None, [], False
+
     def stop(self):
         """End it if it still runs, look at how it ended, and clean up."""
         try:
@@ -265,9 +272,13 @@ class Daemon:
     def client(self, source=None, host="127.0.0.1", greet=True, port=None, **more):
         """A connected Client, the banner read, unless greet is False."""
         c = Client(host, port or self.port, source, **more)
-        if greet:
-            c.expect(220)
-        return c
+        try:
+            if greet:
+                c.expect(220)
+            return c
+        except BaseException:
+            c.close()
+            raise
 
     def ctl(self, *words):
         done = subprocess.run([TIDECTL, "-s", self.control, *words], stdin=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ A deed is what is done instead of the polite reply, one thing after another, div
     raw TEXT            these octets; \\r \\n \\x00 as in Python, no line end is added
     long                one line of 64 KiB
     garbage             octets that are no SMTP
+    flood, torrent      reply lines without end; octets without a line end, without end
     sleep SECONDS
     silent              no answer, ever; the connection stays open until the peer closes it
     close, reset        FIN, RST
@@ -38,6 +39,7 @@ import threading
 import time
 
 GARBAGE = bytes(range(128, 256)) + b"\x00\x01\x02 not SMTP\r\n"
+WITHOUT_END = {"flood": b"250-more\r\n" * 1000, "torrent": b"x" * 65536}
 FEATURES = ("PIPELINING", "SIZE 104857600", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
 
 
@@ -152,14 +154,18 @@ class Sink:
             number = len(self.transactions)
         return number
 
-    def ended(self, transaction, number, code):
+    def write(self, transaction, number):
+        """Before it is answered: who kills the process finds what was confirmed."""
         if self.directory is not None:
             base = os.path.join(self.directory, "%06d" % number)
             with open(base + ".raw", "wb") as out:
                 out.write(transaction.raw)
             with open(base + ".eml", "wb") as out:
                 out.write(transaction.content)
-            with open(base + ".json", "w") as out:
+
+    def ended(self, transaction, number, code):
+        if self.directory is not None:
+            with open(os.path.join(self.directory, "%06d.json" % number), "w") as out:
                 json.dump({"sender": transaction.sender, "recipients": transaction.recipients,
                            "mail": transaction.mail, "code": code}, out)
         with self.lock:
@@ -226,6 +232,9 @@ class Conversation:
                 getattr(self, one)()
             elif one == "garbage":
                 self.sock.sendall(GARBAGE)
+            elif one in WITHOUT_END:
+                while True:
+                    self.sock.sendall(WITHOUT_END[one])
             elif one == "long":
                 self.sock.sendall(b"250 " + b"x" * 65536 + b"\r\n")
             elif word == "raw":
@@ -285,6 +294,7 @@ class Conversation:
             return
         number = self.sink.keep(t)
         self.content(t)
+        self.sink.write(t, number)
         self.transaction = None
         try:
             self.do("250 2.0.0 Ok: kept as %d" % number, "dot")
