@@ -297,10 +297,22 @@ static void entrances_close(struct console *console, bool with_files)
 	}
 }
 
-void console_sockets(const struct console *console, int *out)
+bool console_sockets(const struct console *console, struct crew_socket **out, unsigned *count_out)
 {
-	for (unsigned i = 0; i < console->entrance_count; i++)
-		out[i] = fcntl(listener_fd(console->entrances[i].listener), F_DUPFD_CLOEXEC, 0);
+	struct crew_socket *list = mem_array(console->entrance_count, sizeof *list);
+	unsigned count = 0;
+
+	for (; count < console->entrance_count; count++) {
+		const struct entrance *e = &console->entrances[count];
+
+		list[count] = (struct crew_socket){ e->door.where,
+						    fcntl(listener_fd(e->listener), F_DUPFD_CLOEXEC, 0) };
+		if (list[count].fd < 0)
+			break;
+	}
+	*out = list;
+	*count_out = count;
+	return count == console->entrance_count;
 }
 
 static void retire_here(struct note *n)

@@ -50,8 +50,8 @@ struct console;
  * replaced; one that somebody does is an error. */
 struct console *console_start(const struct console_world *world, const struct console_door *doors,
 			      unsigned count, struct complaints *complaints);
-/* Copies of the listening sockets, in the order of the doors; out has room for them. */
-void console_sockets(const struct console *c, int *out);
+/* As crew_sockets: copies of the listening sockets. On its thread. */
+bool console_sockets(const struct console *c, struct crew_socket **out, unsigned *count_out);
 /* Another process listens now: the doors are closed, the socket files stay. Not on its thread. */
 void console_retire(struct console *c);
 /*

@@ -258,10 +258,10 @@ static void hand_over(void *owner, int fd)
 		close(fd);
 		return;
 	}
-	log_info("upgrade: handing over");
 	pthread_mutex_lock(&d->reload_lock);
-	d->heir = handover_give(&world, d->console, d->site, fd);
+	d->heir = handover_give(&world, d->console, fd);
 	pthread_mutex_unlock(&d->reload_lock);
+	log_info("upgrade: handing over");
 }
 
 /* Sessions go on as if nothing had happened; who is still there after Drain_Timeout is drained. */

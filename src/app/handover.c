@@ -301,6 +301,8 @@ static void *give(void *arg)
 	struct handover *h = arg;
 	uint64_t until = clock_ms() + ANSWER_MS;
 
+	if (h->over)
+		log_error("upgrade: too few descriptors");
 	h->over |= !give_sockets(h, h->inheritance);
 	free(h->inheritance->doors);
 	free(h->inheritance->consoles);
@@ -323,23 +325,15 @@ static void *give(void *arg)
 	return NULL;
 }
 
-struct handover *handover_give(const struct handover_world *world, struct console *console,
-			       const struct site *site, int fd)
+struct handover *handover_give(const struct handover_world *world, struct console *console, int fd)
 {
 	struct handover *h = handover_new(world, fd);
 	struct inheritance *all = mem_new(sizeof *all);
-	int *consoles = mem_array(site->control_count, sizeof *consoles);
 
 	h->console = console;
 	h->inheritance = all;
-	all->door_count = crew_sockets(world->crew, &all->doors);
-	console_sockets(console, consoles);
-	all->consoles = mem_array(site->control_count, sizeof *all->consoles);
-	for (unsigned i = 0; i < site->control_count; i++)
-		if (consoles[i] >= 0)
-			all->consoles[all->console_count++] =
-				(struct crew_socket){ site->controls[i].where, consoles[i] };
-	free(consoles);
+	h->over = !crew_sockets(world->crew, &all->doors, &all->door_count) ||
+		  !console_sockets(console, &all->consoles, &all->console_count);
 	start(h, give);
 	return h;
 }

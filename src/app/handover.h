@@ -15,7 +15,6 @@
 #define APP_HANDOVER_H
 
 #include "admin/console.h"
-#include "app/site.h"
 #include "front/crew.h"
 
 struct handover;
@@ -29,9 +28,8 @@ struct handover_world {
 	void (*given_up)(void *owner);
 };
 
-/* The old one: to whoever is at the other end of fd, which is taken. */
-struct handover *handover_give(const struct handover_world *world, struct console *console,
-			       const struct site *site, int fd);
+/* The old one: to whoever is at the other end of fd, which is taken. On the console's thread. */
+struct handover *handover_give(const struct handover_world *world, struct console *console, int fd);
 
 /* What the new one is given. */
 struct inheritance {

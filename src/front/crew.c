@@ -4,9 +4,8 @@
  * order, and whoever gave it waits until all have carried it out: workers never block, so that is
  * a turn of their loops.
  */
-#include "front/crew.h"
+#include "front/inside.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stddef.h>
@@ -26,43 +25,6 @@ enum {
 	DRAIN_LOOK_MS = 20,	   /* how often a draining worker looks whether it is empty */
 	LAST_WORD_MS = 2000,	   /* after the deadline's 421 */
 	STARVED_LOG_MS = 10000,
-};
-
-struct stand {
-	LIST_ENTRY(stand) next;
-	struct hand *hand;
-	struct listener *listener;
-	struct rules *rules;	 /* a reference */
-	const struct door *door; /* of rules */
-};
-
-/* A worker and what the crew knows of it. */
-struct hand {
-	struct worker *worker;
-	struct crew *crew;
-	pthread_t thread;
-	LIST_HEAD(, stand) stands;
-	struct timer look; /* while draining */
-	uint64_t drain_until_ms;
-	_Atomic bool empty; /* drained, and the last session is gone */
-	uint64_t starved_log_ms;
-	struct note pulse;
-	_Atomic bool pulse_out;
-};
-
-struct crew {
-	_Atomic unsigned count;	 /* of threads; only ever more */
-	_Atomic unsigned active; /* the first so many have doors */
-	_Atomic bool draining;
-	_Atomic uint32_t tarpitted; /* sessions held back now */
-	pthread_mutex_t lock; /* one order at a time */
-	struct rules *rules;  /* the latest; under lock */
-	bool retired;	      /* under lock */
-	struct crew_socket *inherited;
-	unsigned inherited_count;
-	struct jobs *jobs;
-	const char *hostname;
-	struct hand hands[CREW_MAX];
 };
 
 static void hire(struct crew *crew, unsigned count);
@@ -85,8 +47,7 @@ static void order_read(struct note *n)
 	sem_post(o->done);
 }
 
-/* On every worker's thread; back when all have done it. */
-static void order_all(struct crew *crew, void (*carry_out)(struct hand *h, void *arg), void *arg)
+void crew_order(struct crew *crew, void (*carry_out)(struct hand *h, void *arg), void *arg)
 {
 	struct order *orders = mem_array(crew->count, sizeof *orders);
 	sem_t done;
@@ -126,7 +87,7 @@ static void starved(void *owner, int error)
 	log_warn("accepting on %s pauses: %s", stand->door->name, strerror(error));
 }
 
-static void stand_close(struct stand *stand)
+void crew_stand_close(struct stand *stand)
 {
 	LIST_REMOVE(stand, next);
 	listener_free(stand->listener);
@@ -138,7 +99,7 @@ static void stand_free(struct stand *stand)
 {
 	if (endpoint_is_unix(&stand->door->where))
 		unlink(stand->door->where.path);
-	stand_close(stand);
+	crew_stand_close(stand);
 }
 
 static const struct door *door_at(const struct rules *rules, const struct endpoint *where)
@@ -182,7 +143,7 @@ static void leave_doors(struct hand *h, void *arg)
 		struct stand *stand = LIST_FIRST(&h->stands);
 
 		if (door_at(rules, &stand->door->where) != NULL)
-			stand_close(stand);
+			crew_stand_close(stand);
 		else
 			stand_free(stand);
 	}
@@ -267,38 +228,6 @@ static void forget_inherited(struct crew *crew)
 	crew->inherited_count = 0;
 }
 
-struct gathering {
-	struct crew_socket *list;
-	unsigned count;
-	pthread_mutex_t lock;
-};
-
-static void gather(struct hand *h, void *arg)
-{
-	struct gathering *g = arg;
-	struct stand *stand;
-
-	pthread_mutex_lock(&g->lock);
-	LIST_FOREACH(stand, &h->stands, next) {
-		int fd = fcntl(listener_fd(stand->listener), F_DUPFD_CLOEXEC, 0);
-
-		if (fd < 0)
-			continue; /* the new process sees that one is missing: it says how many it got */
-		g->list = mem_resize(g->list, g->count + 1, sizeof *g->list);
-		g->list[g->count++] = (struct crew_socket){ stand->door->where, fd };
-	}
-	pthread_mutex_unlock(&g->lock);
-}
-
-static unsigned gather_all(struct crew *crew, struct crew_socket **out)
-{
-	struct gathering g = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-	order_all(crew, gather, &g);
-	*out = g.list;
-	return g.count;
-}
-
 bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints)
 {
 	struct installation in = { .rules = rules };
@@ -313,8 +242,11 @@ bool crew_install(struct crew *crew, struct rules *rules, struct complaints *com
 	}
 	/* With another number of workers the sockets go round anew: none is closed on the way. */
 	anew = fine && crew->rules != NULL && rules->workers != before;
+	if (anew && !crew_gather(crew, &crew->inherited, &crew->inherited_count)) {
+		complain(complaints, (struct place){ 0 }, "Workers cannot change: too few descriptors");
+		fine = anew = false;
+	}
 	if (anew) {
-		crew->inherited_count = gather_all(crew, &crew->inherited);
 		hire(crew, rules->workers);
 		crew->active = rules->workers;
 	}
@@ -324,8 +256,8 @@ bool crew_install(struct crew *crew, struct rules *rules, struct complaints *com
 	}
 	if (fine) {
 		if (anew)
-			order_all(crew, leave_doors, rules);
-		order_all(crew, install, &in);
+			crew_order(crew, leave_doors, rules);
+		crew_order(crew, install, &in);
 		rules_unref(crew->rules);
 		crew->rules = rules_ref(rules);
 		forget_inherited(crew);
@@ -339,62 +271,6 @@ bool crew_install(struct crew *crew, struct rules *rules, struct complaints *com
 	pthread_mutex_unlock(&crew->lock);
 	free(in.list);
 	return fine;
-}
-
-/* --- from one process to another ----------------------------------------------------------- */
-
-unsigned crew_sockets(struct crew *crew, struct crew_socket **out)
-{
-	unsigned count;
-
-	pthread_mutex_lock(&crew->lock);
-	count = gather_all(crew, out);
-	pthread_mutex_unlock(&crew->lock);
-	return count;
-}
-
-void crew_inherit(struct crew *crew, const struct crew_socket *list, unsigned count)
-{
-	if (count == 0)
-		return;
-	crew->inherited = mem_array(count, sizeof *list);
-	memcpy(crew->inherited, list, count * sizeof *list);
-	crew->inherited_count = count;
-}
-
-static void retire(struct hand *h, void *arg)
-{
-	(void)arg;
-	while (!LIST_EMPTY(&h->stands))
-		stand_close(LIST_FIRST(&h->stands));
-}
-
-void crew_retire(struct crew *crew)
-{
-	pthread_mutex_lock(&crew->lock);
-	crew->retired = true;
-	order_all(crew, retire, NULL);
-	pthread_mutex_unlock(&crew->lock);
-}
-
-static void tell_all(struct hand *h, void *arg)
-{
-	struct audit_tap *tap = arg;
-
-	audit_set_tap(tap);
-	if (tap == NULL)
-		return;
-	for (struct session *s = LIST_FIRST(&h->worker->sessions); s != NULL; s = session_next(s)) {
-		if (session_ticket(s)->endpoint != NULL)
-			tap->told(tap, true, session_ticket(s));
-	}
-}
-
-void crew_tap(struct crew *crew, struct audit_tap *tap)
-{
-	pthread_mutex_lock(&crew->lock);
-	order_all(crew, tell_all, tap);
-	pthread_mutex_unlock(&crew->lock);
 }
 
 /* --- stopping ------------------------------------------------------------------------------ */
@@ -443,7 +319,7 @@ void crew_drain(struct crew *crew, uint32_t within_ms)
 {
 	pthread_mutex_lock(&crew->lock);
 	crew->draining = true;
-	order_all(crew, drain, &within_ms);
+	crew_order(crew, drain, &within_ms);
 	pthread_mutex_unlock(&crew->lock);
 }
 

@@ -39,8 +39,9 @@ struct crew_socket {
 	int fd;
 };
 
-/* Copies of all that are open, the doors' own stay with them; the list is free()d by the caller. */
-unsigned crew_sockets(struct crew *crew, struct crew_socket **out);
+/* Copies of all that are open; the list is free()d by the caller. false: there are too few
+ * descriptors, and none were made. */
+bool crew_sockets(struct crew *crew, struct crew_socket **out, unsigned *count_out);
 /*
  * Before the first crew_install: listen on these instead of opening one's own. Takes the
  * descriptors; all of a door's are used, however many workers there are, because closing one that

@@ -205,6 +205,20 @@ class Upgrade(E2E):
     def assert_counted(self, d, want):
         self.assertEqual(d.count(), want)
 
+    def test_the_control_sockets_of_the_start_are_handed_over(self):
+        d = self.daemon()
+        one = 'Control_Listener { Listen "./control.sock" {} }'
+        with open(d.conf) as f:
+            text = f.read()
+        d.write("tidewaiter.conf", text.replace(one, one[:-1] + ' Listen "./other.sock" {} }'))
+        self.assertTrue(d.reload())
+        self.assertFalse(os.path.exists(os.path.join(d.dir, "other.sock")))  # that takes a restart
+        heir = self.heir(d)
+        self.ended(d)
+        with Console(os.path.join(d.dir, "other.sock")) as console:
+            self.assertEqual(console.ask("count SMTP 0.0.0.0/0"), (0, "", ["0"]))
+        self.assert_quiet(heir)
+
     def test_no_reload_while_handing_over(self):
         d = self.daemon()
         with d.client() as c, Console(d.control) as console:

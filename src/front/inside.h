@@ -1,0 +1,56 @@
+/*
+ * inside - the crew's own structs, for its two files: crew.c (doors, stopping, looking in) and pass.c
+ * (from one process to another). Nobody outside front/ includes it.
+ */
+#ifndef FRONT_INSIDE_H
+#define FRONT_INSIDE_H
+
+#include <pthread.h>
+
+#include "front/crew.h"
+
+struct stand {
+	LIST_ENTRY(stand) next;
+	struct hand *hand;
+	struct listener *listener;
+	struct rules *rules;	 /* a reference */
+	const struct door *door; /* of rules */
+};
+
+/* A worker and what the crew knows of it. */
+struct hand {
+	struct worker *worker;
+	struct crew *crew;
+	pthread_t thread;
+	LIST_HEAD(, stand) stands;
+	struct timer look; /* while draining */
+	uint64_t drain_until_ms;
+	_Atomic bool empty; /* drained, and the last session is gone */
+	uint64_t starved_log_ms;
+	struct note pulse;
+	_Atomic bool pulse_out;
+};
+
+struct crew {
+	_Atomic unsigned count;	 /* of threads; only ever more */
+	_Atomic unsigned active; /* the first so many have doors */
+	_Atomic bool draining;
+	_Atomic uint32_t tarpitted; /* sessions held back now */
+	pthread_mutex_t lock; /* one order at a time */
+	struct rules *rules;  /* the latest; under lock */
+	bool retired;	      /* under lock */
+	struct crew_socket *inherited;
+	unsigned inherited_count;
+	struct jobs *jobs;
+	const char *hostname;
+	struct hand hands[CREW_MAX];
+};
+
+/* On every worker's thread; back when all have done it. Under the lock. */
+void crew_order(struct crew *crew, void (*carry_out)(struct hand *h, void *arg), void *arg);
+/* The socket file stays. */
+void crew_stand_close(struct stand *stand);
+/* As crew_sockets, under the lock. */
+bool crew_gather(struct crew *crew, struct crew_socket **out, unsigned *count_out);
+
+#endif
