@@ -35,6 +35,9 @@ BUILD = os.path.join(ROOT, os.environ.get("E2E_BUILD", "build/asan"))
 TIDEWAITER = os.path.join(BUILD, "tidewaiter")
 TIDECTL = os.path.join(BUILD, "tidectl")
 
+with open(TIDEWAITER, "rb") as program:
+    SANITIZED = b"san_init" in program.read()
+
 PATIENCE = 20  # seconds, for what takes a moment on a machine that is busy with other things
 BAD_WORDS = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|CHECK ")
 PORTS = range(20000, 30000)  # below the kernel's own choice
@@ -307,6 +310,11 @@ class Daemon:
     def wait_for_count(self, want, prefix="0.0.0.0/0", service="SMTP"):
         wait_until(lambda: self.count(prefix, service) == want,
                    "count %s %s = %d" % (service, prefix, want))
+
+    def resident(self):
+        """Octets of memory in use."""
+        with open("/proc/%d/statm" % self.pid) as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def cpu_seconds(self):
         with open("/proc/%d/stat" % self.pid) as f:

@@ -8,10 +8,8 @@ import time
 import unittest
 
 from crowd import Crowd
-from daemon import E2E, TIDEWAITER, wait_until
+from daemon import E2E, SANITIZED, wait_until
 
-with open(TIDEWAITER, "rb") as program:
-    SANITIZED = b"san_init" in program.read()
 # Of 900 each, as far as descriptors go.
 CROWDS = min(3 if SANITIZED else 11, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 200) // 1000)
 RATE = 1000  # a second; a sanitizer takes what it takes
