@@ -162,8 +162,3 @@ int listener_fd(const struct listener *l)
 {
 	return l->fd;
 }
-
-void listener_set_owner(struct listener *l, void *owner)
-{
-	l->owner = owner;
-}

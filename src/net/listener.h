@@ -28,6 +28,5 @@ struct listener *listener_new(struct loop *loop, int fd, listener_accepted *acce
 			      void *owner);
 void listener_free(struct listener *l); /* closes; NULL is harmless */
 int listener_fd(const struct listener *l); /* the listener's */
-void listener_set_owner(struct listener *l, void *owner);
 
 #endif

@@ -65,9 +65,6 @@ void stream_open(struct stream *s, struct loop *loop, int fd, stream_hear *hear,
 bool stream_connect(struct stream *s, struct loop *loop, const struct endpoint *to,
 		    stream_hear *hear, void *owner) __attribute__((warn_unused_result));
 void stream_close(struct stream *s); /* what is not sent yet is lost; twice is harmless */
-/* Closes with a reset, so that the kernel keeps nothing of it. */
-void stream_abort(struct stream *s);
-bool stream_is_open(const struct stream *s);
 /* What broke it, in words. */
 const char *stream_error(const struct stream *s);
 
@@ -102,8 +99,7 @@ bool stream_has_input(struct stream *s);
 /* What is unread is thrown away, up to max octets of the socket's: nobody will want more of a
  * stream with TLS after that. */
 void stream_drop_input(struct stream *s, size_t max);
-/* INPUT comes again in a later turn although nothing new arrived: for who stops early to be fair.
- */
+/* INPUT comes in a later turn although nothing new arrived: for who stops early to be fair. */
 void stream_again(struct stream *s);
 
 void stream_pause(struct stream *s);

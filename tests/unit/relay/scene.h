@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -85,6 +86,15 @@ static inline const struct deed *deed_find(const struct deed *list, const char *
 	return NULL;
 }
 
+/* Closes with a reset. */
+static inline void peer_reset(struct peer *p)
+{
+	struct linger at_once = { 1, 0 };
+
+	setsockopt(p->stream.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	stream_close(&p->stream);
+}
+
 static inline void peer_do(struct peer *p, const char *phase, size_t len)
 {
 	static const struct deed unknown = { "", "500 5.5.1 What?\r\n", GO_ON };
@@ -103,7 +113,7 @@ static inline void peer_do(struct peer *p, const char *phase, size_t len)
 	if (d->then == CLOSE)
 		stream_close(&p->stream);
 	else if (d->then == RESET)
-		stream_abort(&p->stream);
+		peer_reset(p);
 }
 
 static inline void peer_line(struct peer *p, struct slice line)
