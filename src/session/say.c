@@ -151,7 +151,8 @@ static void text_of(char *to, size_t size, struct slice from)
 void session_log_refusal(struct session *s, enum phase phase, unsigned code, const char *text)
 {
 	const char *verb = session_phase_verb(phase);
-	char helo[256], from[300] = "", to[300] = "", about[400] = "";
+	char helo[256], from[300] = "", to[300] = "", about[400] = "", enhanced[16];
+	size_t len = reply_enhanced_len(slice_of(text), code);
 	struct who who;
 
 	if (!log_wants(LOG_INFO))
@@ -165,15 +166,18 @@ void session_log_refusal(struct session *s, enum phase phase, unsigned code, con
 		snprintf(about, sizeof about, "<%s>: ", to);
 	else if (phase == PHASE_MAILFROM)
 		snprintf(about, sizeof about, "<%s>: ", from);
+	/* Before the address, where Postfix has it and fail2ban looks for it. */
+	text_of(enhanced, sizeof enhanced, (struct slice){ text, len });
 	log_event(LOG_INFO, "reject", s->facts.session,
 		  (struct log_field[]){
 			  LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
 			  LOG_STR("service", "SMTP"), LOG_STR("phase", phase_name(phase)),
-			  LOG_INT("code", code), LOG_STR("from", from), LOG_STR("to", to),
-			  LOG_STR("helo", helo), LOG_STR("reply", text), LOG_END },
-		  "NOQUEUE: reject: %s from %s: %u %s%s; from=<%s> to=<%s> proto=%s helo=<%s>",
-		  verb, who.text, code, about, text, from, to, s->extended ? "ESMTP" : "SMTP",
-		  helo);
+			  LOG_INT("code", code), LOG_STR("enhanced", enhanced),
+			  LOG_STR("from", from), LOG_STR("to", to), LOG_STR("helo", helo),
+			  LOG_STR("reply", text), LOG_END },
+		  "NOQUEUE: reject: %s from %s: %u %s%s%s%s; from=<%s> to=<%s> proto=%s helo=<%s>",
+		  verb, who.text, code, enhanced, len > 0 ? " " : "", about,
+		  text + len + (text[len] == ' '), from, to, s->extended ? "ESMTP" : "SMTP", helo);
 }
 
 /* Postfix's words: a certificate that was shown is good or not. */

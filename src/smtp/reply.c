@@ -47,8 +47,7 @@ void reply_copy(struct reply *to, const struct reply *from)
 	replace(to, from->code, from->text != NULL ? mem_strdup(from->text) : NULL);
 }
 
-/* Length of "4.7.0" (RFC 3463) at the start of text, 0: none of that class. */
-static size_t enhanced_len(struct slice text, unsigned code)
+size_t reply_enhanced_len(struct slice text, unsigned code)
 {
 	size_t i = 2;
 
@@ -68,11 +67,6 @@ static size_t enhanced_len(struct slice text, unsigned code)
 	return i == text.len || text.at[i] == ' ' ? i : 0;
 }
 
-bool reply_has_enhanced(struct slice text, unsigned code)
-{
-	return enhanced_len(text, code) > 0;
-}
-
 static struct slice next_line(struct slice *rest, unsigned code, struct slice *enhanced_out)
 {
 	struct slice line = slice_cut(*rest, '\n', rest);
@@ -80,7 +74,7 @@ static struct slice next_line(struct slice *rest, unsigned code, struct slice *e
 
 	if (line.len > 0 && line.at[line.len - 1] == '\r')
 		line.len--;
-	len = enhanced_len(line, code);
+	len = reply_enhanced_len(line, code);
 	*enhanced_out = (struct slice){ line.at, len };
 	if (len > 0 && len < line.len)
 		len++;

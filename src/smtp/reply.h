@@ -54,7 +54,7 @@ void reply_reader_free(struct reply_reader *r);
  */
 enum reply_step reply_read(struct reply_reader *r, struct slice line, struct reply *out);
 
-/* Whether text begins with an enhanced status code of that class ("4.7.0 ..."). */
-bool reply_has_enhanced(struct slice text, unsigned code);
+/* Length of the enhanced status code (RFC 3463) of that class at the start of text, 0: none. */
+size_t reply_enhanced_len(struct slice text, unsigned code);
 
 #endif

@@ -29,7 +29,7 @@ class Text(E2E):
             c.say("QUIT", 221)
         lines = self.session_lines(r"disconnect from unknown\[127\.4\.5\.6\]")
         self.assertEqual(lines[0], "connect from unknown[127.4.5.6]")
-        self.assertEqual(lines[1], "NOQUEUE: reject: RCPT from unknown[127.4.5.6]: 554 <x@example.net>: 5.7.1 Relay access "
+        self.assertEqual(lines[1], "NOQUEUE: reject: RCPT from unknown[127.4.5.6]: 554 5.7.1 <x@example.net>: Relay access "
                          "denied; from=<a@example.net> to=<x@example.net> proto=ESMTP helo=<probe.example>")
         self.assertRegex(lines[2], r"^from=<a@example\.net>, to=<b@example\.org>, nrcpt=2, size=7, "
                          r"client=unknown\[127\.4\.5\.6\], relay=maildir:\S+, delay=[0-9.]+, status=sent \(250 2\.0\.0 Ok")
@@ -91,7 +91,8 @@ class Json(E2E):
         self.assertEqual((connect["listener"], connect["service"]), ("127.0.0.1:%d" % d.port, "SMTP"))
         self.assertEqual((action["phase"], action["function"], action["counter"], action["delay_ms"], action["observe"]),
                          ("ehlo", "ec_tarpit", "slow", 100, 0))
-        self.assertEqual((reject["phase"], reject["code"], reject["to"]), ("rcptto", 554, "x@example.net"))
+        self.assertEqual((reject["phase"], reject["code"], reject["enhanced"], reject["to"]),
+                         ("rcptto", 554, "5.7.1", "x@example.net"))
         self.assertEqual((delivery["recipients"], delivery["size"], delivery["code"]), (1, 7, 250))
         self.assertEqual((disconnect["end"], disconnect["messages"], disconnect["tarpit_ms"]), ("quit", 1, 100))
 

@@ -89,26 +89,23 @@ static void test_write_limits(void **state)
 	buf_free(&out);
 }
 
-static void test_has_enhanced(void **state)
+static void test_enhanced_len(void **state)
 {
 	static const struct {
 		const char *text;
 		unsigned code;
-		bool want;
+		size_t want;
 	} cases[] = {
-		{ "4.7.0 x", 450, true },     { "4.7.0", 450, true },
-		{ "5.123.999 x", 550, true }, { "2.0.0 x", 250, true },
-		{ "4.7.0 x", 550, false },    { "4.7.0x", 450, false },
-		{ "4.7", 450, false },	      { "4.7.", 450, false },
-		{ "4..0 x", 450, false },     { "4.1234.0 x", 450, false },
-		{ "4.7.1234", 450, false },   { "", 450, false },
-		{ "4", 450, false },	      { "3.0.0 x", 354, false },
-		{ "4.7.0\tx", 450, false },
+		{ "4.7.0 x", 450, 5 },	{ "4.7.0", 450, 5 },	  { "5.123.999 x", 550, 9 },
+		{ "2.0.0 x", 250, 5 },	{ "4.7.0 x", 550, 0 },	  { "4.7.0x", 450, 0 },
+		{ "4.7", 450, 0 },	{ "4.7.", 450, 0 },	  { "4..0 x", 450, 0 },
+		{ "4.1234.0 x", 450, 0 }, { "4.7.1234", 450, 0 }, { "", 450, 0 },
+		{ "4", 450, 0 },	{ "3.0.0 x", 354, 0 },	  { "4.7.0\tx", 450, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
-		if (reply_has_enhanced(slice_of(cases[i].text), cases[i].code) != cases[i].want)
+		if (reply_enhanced_len(slice_of(cases[i].text), cases[i].code) != cases[i].want)
 			fail_msg("\"%s\" for %u", cases[i].text, cases[i].code);
 }
 
@@ -236,7 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write),	     cmocka_unit_test(test_write_limits),
-		cmocka_unit_test(test_has_enhanced), cmocka_unit_test(test_read),
+		cmocka_unit_test(test_enhanced_len), cmocka_unit_test(test_read),
 		cmocka_unit_test(test_read_limits),  cmocka_unit_test(test_values),
 	};
 
