@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "smtp/xtext.h"
 
-/* A value that gets longer is not told: all of them fit one command line (RFC 5321 4.5.3.1.4). */
+/* A value that gets longer is not told: no name that means anything does. */
 enum { VALUE_MAX = 255 };
 
 struct attribute {
@@ -49,6 +49,11 @@ static bool write_helo(const struct relay_client *c, struct buf *out)
 	return write_text(c->helo, out);
 }
 
+static bool write_login(const struct relay_client *c, struct buf *out)
+{
+	return write_text(c->login, out);
+}
+
 static bool write_local(const struct relay_client *c, struct buf *out)
 {
 	return write_addr(&c->local, out);
@@ -62,8 +67,9 @@ static bool write_local_port(const struct relay_client *c, struct buf *out)
 static const struct attribute attributes[] = {
 	{ { "NAME", 4 }, write_name },	   { { "ADDR", 4 }, write_peer },
 	{ { "PORT", 4 }, write_peer_port }, { { "PROTO", 5 }, write_proto },
-	{ { "HELO", 4 }, write_helo },	   { { "DESTADDR", 8 }, write_local },
-	{ { "DESTPORT", 8 }, write_local_port },
+	{ { "HELO", 4 }, write_helo },	   { { "LOGIN", 5 }, write_login },
+	{ { "DESTADDR", 8 }, write_local }, { { "DESTPORT", 8 }, write_local_port },
+	{ { "REVERSE_NAME", 12 }, write_name }, /* Postfix's own: else it keeps the last client's */
 };
 enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
 

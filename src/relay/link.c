@@ -1,5 +1,6 @@
 #include "relay/link.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -111,12 +112,20 @@ void link_free(struct link *l, struct loop *loop)
 	loop_bury(loop, &l->burial, bury);
 }
 
+/* What is ours to mend says nothing of the next hop. */
+static bool is_own_want(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+	       error == EADDRNOTAVAIL;
+}
+
 bool link_connect(struct link *l, struct loop *loop, const struct endpoint *to, uint64_t within_ms)
 {
 	timer_set(&l->timer, within_ms);
 	if (stream_connect(&l->stream, loop, to, on_stream, l))
 		return true;
 	l->spoilt = stream_error(&l->stream);
+	l->excused = is_own_want(l->stream.error);
 	return false;
 }
 

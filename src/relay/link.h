@@ -49,6 +49,7 @@ struct link {
 
 	/* The pool's. */
 	bool probe;		/* dialled to see whether its next hop is there again */
+	bool excused;		/* whatever fails now, the next hop is there */
 	uint64_t since_ms;	/* it rests, or is kept, since then */
 	void (*yield)(void *owner); /* not NULL: it rests, and can be taken away */
 };

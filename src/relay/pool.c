@@ -134,13 +134,14 @@ static bool left_alone(const struct place *at)
 	return at->delay_ms != 0 && (at->probing || clock_ms() < at->alone_until_ms);
 }
 
-/* Several dials that fail together count once. */
+/* Several dials that fail together count once. Once it was reached, what fails is about the client:
+ * nobody may have it left alone by what he says of himself. */
 void pool_failed(struct link *l)
 {
 	struct place *at = l->place;
 	uint32_t most = at->manner.retry_ms;
 
-	if (most != 0 && (l->probe || at->delay_ms == 0)) {
+	if (most != 0 && !l->excused && (l->probe || at->delay_ms == 0)) {
 		at->delay_ms = at->delay_ms == 0 ? FIRST_DELAY_MS : at->delay_ms * 2;
 		if (at->delay_ms > most)
 			at->delay_ms = most;
@@ -155,6 +156,7 @@ void pool_reached(struct link *l)
 
 	at->delay_ms = 0;
 	at->probing = l->probe = false;
+	l->excused = true;
 	at->offer = l->offer;
 	at->offer_until_ms = clock_ms() + OFFER_MS;
 }

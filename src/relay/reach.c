@@ -162,6 +162,18 @@ static void say_ehlo(struct reach *r, enum state state, struct slice name)
 	link_say(r->link, enter(r, state), "EHLO %.*s", SLICE_ARGS(name));
 }
 
+/* The XCLIENT, and the name in the EHLO after it, which is told even if XCLIENT takes no HELO. */
+static char *introduction(const struct reach *r)
+{
+	const struct relay_client *c = r->relay->client;
+	struct slice helo = announce_helo(c, r->relay->world->hostname);
+	char *xclient = announce_xclient(c, r->link->offer.xclient);
+	char *both = mem_printf("%s\n%.*s", xclient, SLICE_ARGS(helo));
+
+	free(xclient);
+	return both;
+}
+
 /* XCLIENT, where it is offered and says anything new. */
 static void introduce(struct reach *r)
 {
@@ -172,11 +184,12 @@ static void introduce(struct reach *r)
 		return;
 	}
 	free(r->announcing);
-	r->announcing = announce_xclient(r->relay->client, l->offer.xclient);
+	r->announcing = introduction(r);
 	if (l->announced != NULL && strcmp(l->announced, r->announcing) == 0)
 		ready(r);
 	else
-		link_say(l, enter(r, REACH_XCLIENT), "%s", r->announcing);
+		link_say(l, enter(r, REACH_XCLIENT), "%.*s", (int)strcspn(r->announcing, "\n"),
+			 r->announcing);
 }
 
 static void announced(struct reach *r)
@@ -289,6 +302,19 @@ static void rset_heard(struct reach *r)
 	introduce(r);
 }
 
+/* The client is not welcome there, which is the answer to it. */
+static void refused(struct reach *r)
+{
+	struct link *l = r->link;
+
+	note(r, LOG_INFO, l->heard.text);
+	reply_free(r->relay->reply);
+	*r->relay->reply = l->heard;
+	l->heard = (struct reply){ 0 };
+	pool_drop(l);
+	finish(r, NULL);
+}
+
 /* Refused because of its syntax says nothing of the client, everything else is meant for it. */
 static void xclient_heard(struct reach *r)
 {
@@ -304,21 +330,21 @@ static void xclient_heard(struct reach *r)
 		unfit(r);
 		return;
 	}
-	note(r, LOG_INFO, l->heard.text);
-	reply_free(r->relay->reply);
-	*r->relay->reply = l->heard;
-	l->heard = (struct reply){ 0 };
-	pool_drop(l);
-	finish(r, NULL);
+	refused(r);
 }
 
+/* The name is the client's, and so is a refusal of it. */
 static void ehlo_again_heard(struct reach *r)
 {
 	struct link *l = r->link;
 	struct offer offer;
 
-	if (link_class(l) != 2 || l->spoilt != NULL) {
+	if (l->spoilt != NULL || link_class(l) == 3) {
 		unfit(r);
+		return;
+	}
+	if (link_class(l) != 2) {
+		refused(r);
 		return;
 	}
 	offer = offer_read(l->heard.text);

@@ -39,6 +39,7 @@ struct relay_client {
 	uint16_t local_port;
 	struct slice name;
 	struct slice helo;
+	struct slice login; /* what a trusted proxy says it has logged in as */
 	bool extended;
 };
 

@@ -115,7 +115,7 @@ void mail_describe_client(struct session *s)
 		return;
 	s->mail->client = (struct relay_client){
 		.peer = f->peer, .peer_port = f->peer_port, .local = f->local,
-		.local_port = f->local_port, .helo = f->helo,
+		.local_port = f->local_port, .helo = f->helo, .login = f->auth_user,
 		.name = slice_of(s->client_name != NULL ? s->client_name : ""), .extended = s->extended,
 	};
 	find_local(s, &s->mail->client);

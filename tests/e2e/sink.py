@@ -12,8 +12,8 @@ As a command: it prints "listening on 127.0.0.1:PORT" and runs until it is ended
             ["PHASE=DEED" ...]
 
 Phases: connect greeting EHLO HELO XCLIENT MAIL RCPT DATA content dot RSET NOOP QUIT;
-"RCPT:ADDRESS" is for one recipient, "MAIL:ADDRESS" for one sender; "content" is when the first line
-of a message is there.
+"RCPT:ADDRESS" is for one recipient, "MAIL:ADDRESS" for one sender, "EHLO:NAME" for one name;
+"content" is when the first line of a message is there.
 
 A deed is what is done instead of the polite reply, one thing after another, divided by ";":
 
@@ -261,7 +261,7 @@ class Conversation:
         self.reply("500 5.5.1 Unknown command")
 
     def do_EHLO(self, line, args):
-        self.do("|".join(["250 sink.example"] + self.sink.features), "EHLO")
+        self.do("|".join(["250 sink.example"] + self.sink.features), "EHLO:" + args, "EHLO")
 
     def do_HELO(self, line, args):
         self.do("250 sink.example", "HELO")

@@ -156,6 +156,29 @@ class Pool(E2E):
         self.assertEqual([c for c in sink.commands if c.startswith("XCLIENT")],
                          ["XCLIENT HELO=good.example", "XCLIENT HELO=other.example", "XCLIENT HELO=bad.example"])
 
+    def test_a_name_that_the_next_hop_refuses_is_its_clients_trouble(self):
+        """What a client calls itself has the next hop left alone by nobody else."""
+        sink = self.hop({"EHLO": "250 sink.example|XCLIENT ADDR HELO", "EHLO:bad.example": "501 5.5.2 not a name"})
+        d = self.daemon(gateway="127.0.0.1:%d" % sink.port, workers=1)
+        for _ in range(3):
+            with d.client() as bad, d.client() as good:
+                bad.hello("bad.example")
+                self.assertIn("5.5.2 not a name", self.deliver(bad, 501).text)
+                good.hello("good.example")
+                self.deliver(good)
+        self.assertEqual(len(sink.wait(3)), 3)
+
+    def test_a_login_is_passed_on_and_taken_back(self):
+        sink = self.hop({"EHLO": "250 sink.example|XCLIENT LOGIN"})
+        d = self.daemon(gateway="127.0.0.1:%d" % sink.port, workers=1, esmtp='XClient_Hosts = ( "127.0.0.0/8" )')
+        for who in "LOGIN=alice", "LOGIN=[UNAVAILABLE]", "ADDR=127.0.0.1":
+            with d.client() as c:
+                c.say("XCLIENT " + who, 220)
+                c.hello()
+                self.deliver(c)
+        self.assertEqual([c for c in sink.commands if c.startswith("XCLIENT")],
+                         ["XCLIENT LOGIN=alice", "XCLIENT LOGIN=[UNAVAILABLE]"])
+
     def test_D49_a_transaction_goes_on_as_the_new_client(self):
         sink = self.hop({"EHLO": "250 sink.example|XCLIENT NAME ADDR"})
         d = self.daemon(gateway="127.0.0.1:%d" % sink.port, workers=1,

@@ -239,6 +239,21 @@ static void test_turns(void **state)
 	scene_close(&s);
 }
 
+/* What fails once it was reached is the client's doing, and is no reason to leave it alone. */
+static void test_not_blamed(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_open(&s);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(take(&s, 0, false, false), POOL_DIAL);
+		pool_reached(s.askers[0].link);
+		pool_failed(let_go(&s, 0));
+	}
+	scene_close(&s);
+}
+
 /* 1 s, 2 s, 4 s, then RETRY_MS; one tries it each time. */
 static void test_left_alone(void **state)
 {
@@ -367,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_not_kept),
 		cmocka_unit_test(test_idle_time),
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_not_blamed),
 		cmocka_unit_test(test_left_alone),
 		cmocka_unit_test(test_never_left_alone),
 		cmocka_unit_test(test_offer),

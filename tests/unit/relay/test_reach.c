@@ -2,6 +2,8 @@
  * and how a transaction gets over losing its connection to somebody else. */
 #include "relay/scene.h"
 
+#include <sys/resource.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -69,7 +71,7 @@ static const struct xclient_case {
 } xclient_cases[] = {
 	{ "all attributes", XCLIENT_OFFER, "192.0.2.7", "client.example", true,
 	  "XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=4711 PROTO=ESMTP HELO=client.example "
-	  "DESTADDR=198.51.100.1 DESTPORT=25\r\nEHLO client.example\r\n" },
+	  "LOGIN=[UNAVAILABLE] DESTADDR=198.51.100.1 DESTPORT=25\r\nEHLO client.example\r\n" },
 	{ "IPv6, HELO", "250-x\r\n250 XCLIENT ADDR PROTO\r\n", "2001:db8::7", "client.example", false,
 	  "XCLIENT ADDR=IPV6:2001:db8::7 PROTO=SMTP\r\nEHLO client.example\r\n" },
 	{ "no HELO was said", "250-x\r\n250 xclient helo addr\r\n", "192.0.2.7", "", true,
@@ -78,6 +80,8 @@ static const struct xclient_case {
 	  "XCLIENT HELO=[IPv6:2001:db8::7]+2B+3D+C3+BC\r\nEHLO [IPv6:2001:db8::7]+=\xc3\xbc\r\n" },
 	{ "attributes that we know nothing of", "250-x\r\n250 XCLIENT ADDR COLOUR\r\n", "192.0.2.7", "h", true,
 	  "XCLIENT ADDR=192.0.2.7\r\nEHLO h\r\n" },
+	{ "of Postfix", "250-x\r\n250 XCLIENT ADDR REVERSE_NAME\r\n", "192.0.2.7", "h", true,
+	  "XCLIENT ADDR=192.0.2.7 REVERSE_NAME=[UNAVAILABLE]\r\nEHLO h\r\n" },
 	{ "not offered", "250-x\r\n250 XCLIENTS ADDR\r\n", "192.0.2.7", "h", true, "" },
 };
 
@@ -187,6 +191,11 @@ static void test_shared_by_xclient(void **state)
 	assert_commands(&s, "EHLO edge.example\r\nXCLIENT PORT=4711\r\nEHLO h\r\nMAIL FROM:<a@b>\r\n"
 			    "RSET\r\nMAIL FROM:<a@b>\r\n"
 			    "RSET\r\nXCLIENT PORT=4712\r\nEHLO h\r\nMAIL FROM:<a@b>\r\n");
+	relay_free(o.relay);
+	o.client.helo = SLICE("other"); /* XCLIENT does not say that, but EHLO does */
+	o.relay = relay_new(&s.world, &s.route, &o.client, 8, &o.reply, other_said, &o);
+	assert_int_equal(other_answer(&s, &o, relay_mail(o.relay, &mail)), 250);
+	assert_commands(&s, "RSET\r\nXCLIENT PORT=4712\r\nEHLO other\r\nMAIL FROM:<a@b>\r\n");
 	assert_int_equal(s.peer.connects, 1);
 	other_close(&o);
 	scene_close(&s);
@@ -286,6 +295,27 @@ static void test_left_alone(void **state)
 	scene_again(&s);
 	assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)), 250);
 	clock_stop(false, 0, 0);
+	scene_close(&s);
+}
+
+/* A socket that we can't make is no fault of the next hop. */
+static void test_out_of_descriptors(void **state)
+{
+	struct mail_command mail = mail_from("a@b");
+	struct rlimit was, none;
+	struct scene s;
+
+	(void)state;
+	scene_open(&s, NULL);
+	s.route.manner.retry_ms = 60000;
+	scene_relay(&s);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){ 0, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)), 451);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	scene_again(&s);
+	assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)), 250);
 	scene_close(&s);
 }
 
@@ -392,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_proxy),
 		cmocka_unit_test(test_T12_remembered),
 		cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_out_of_descriptors),
 		cmocka_unit_test(test_yield),
 		cmocka_unit_test(test_busy),
 	};
