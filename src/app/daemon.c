@@ -232,8 +232,8 @@ static void heir_has_gone(void *owner)
 {
 	struct daemon *d = owner;
 
-	log_error("upgrade: the other one has gone, this one goes on");
 	d->heir_gone = true;
+	log_error("upgrade: the other one has gone, this one goes on");
 }
 
 static struct handover_world handover_world(struct daemon *d)

@@ -118,10 +118,11 @@ class Upgrade(E2E):
         d = self.daemon()
         with d.client(source="127.7.0.1") as c:
             for i in range(3):
+                seen = len(d.lines)
                 with Console(d.control) as console:
                     self.assertEqual(console.ask("upgrade")[0], 0)
-                    d.wait_for_log("handing over")
-                d.wait_for_log("the other one has gone, this one goes on")
+                    d.wait_for_log("handing over", seen)
+                d.wait_for_log("the other one has gone, this one goes on", seen)
                 wait_until(lambda: d.count() == 1, "it answers")
                 with d.client() as other:
                     other.say("NOOP", 250)
