@@ -282,8 +282,11 @@ int main(int argc, char **argv)
 	}
 	if (argc == 0)
 		return complain_usage("no command; \"tidectl --help\" lists them");
-	if (argc >= 2 && strcmp(argv[0], "sieve") == 0 && strcmp(argv[1], "eval") == 0)
-		return ctl_sieve_eval(argc - 1, argv + 1);
+	if (strcmp(argv[0], "sieve") == 0) {
+		if (argc >= 2 && strcmp(argv[1], "eval") == 0)
+			return ctl_sieve_eval(argc - 1, argv + 1);
+		return complain_usage("no command \"sieve\"; did you mean \"sieve eval\"?");
+	}
 	code = check_command(argv[0]);
 	if (code != 0)
 		return code;

@@ -123,8 +123,8 @@ class Eval(unittest.TestCase):
         self.assertIn("/nowhere/x.sieve: ", done.stderr)
 
     def test_wrong_usage_is_64(self):
-        for words in [], ["a.sieve", "b.sieve"], ["--phase"], ["--count", "SMTP"]:
-            done = subprocess.run([TIDECTL, "sieve", "eval", *words], capture_output=True, text=True, timeout=PATIENCE)
+        for words in [], ["nonsense", "a.sieve"], ["eval"], ["eval", "a.sieve", "b.sieve"], ["eval", "--phase"], ["eval", "--count", "SMTP"]:
+            done = subprocess.run([TIDECTL, "sieve", *words], capture_output=True, text=True, timeout=PATIENCE)
             self.assertEqual((done.returncode, done.stdout), (64, ""), words)
             self.assertTrue(done.stderr)
 
