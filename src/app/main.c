@@ -13,8 +13,7 @@ static const char default_file[] = "/etc/tidewaiter/tidewaiter.conf";
 static const char usage[] =
 	"usage: tidewaiter [-c FILE] [-fu]     run; the log goes to stderr\n"
 	"       tidewaiter [-c FILE] -t        check the configuration and the scripts, and exit\n"
-	"       tidewaiter --options FORM      print the options' reference, FORM md, mdoc or"
-	" sample\n"
+	"       tidewaiter --options FORM      print all options, FORM being md, mdoc or sample\n"
 	"       tidewaiter --version | --help\n"
 	"\n"
 	"  -c FILE   the configuration, instead of /etc/tidewaiter/tidewaiter.conf\n"
