@@ -23,7 +23,9 @@ void arena_init(struct arena *a, size_t limit);
 void arena_free(struct arena *a);
 void arena_reset(struct arena *a);
 
-void *arena_take(struct arena *a, size_t size); /* zeroed, aligned for anything; NULL: over the limit */
-bool arena_copy(struct arena *a, struct slice from, struct slice *out) __attribute__((warn_unused_result));
+/* Zeroed, aligned for anything; NULL: over the limit. */
+void *arena_take(struct arena *a, size_t size);
+bool arena_copy(struct arena *a, struct slice from, struct slice *out)
+	__attribute__((warn_unused_result));
 
 #endif

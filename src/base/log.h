@@ -7,7 +7,8 @@
  * it can't start a line of its own.
  *
  * text:  2026-11-20T10:30:00.123Z tidewaiter[42]: 00a1f3c29b04e771: connect from unknown[192.0.2.7]
- * json:  {"ts":"...","level":"info","event":"connect","session":"00a1f3c29b04e771","client":"192.0.2.7",...,"message":"connect from ..."}
+ * json:  {"ts":"...","level":"info","event":"connect","session":"00a1f3c29b04e771",
+ *         "client":"192.0.2.7",...,"message":"connect from ..."}, on one line
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
