@@ -18,7 +18,8 @@ enum fence_access {
 void fence_allow(const char *dir, enum fence_access access);
 /* What the libraries below us read: /etc, shared data, the resolver's files. */
 void fence_allow_system(void);
-/* NULL: closed. Otherwise why it is not: the kernel has no Landlock that suffices, or errno's text. */
+/* NULL: closed. Otherwise why it is not: the kernel has no Landlock that suffices, or
+ * errno's text. */
 const char *fence_close(void);
 /* The file or directory, which need not exist yet, can be reached so. Any thread. */
 bool fence_has(const char *path, enum fence_access access);

@@ -25,9 +25,9 @@ static const char *const allowed[] = {
 	"lseek", "fcntl", "dup", "dup2", "dup3", "pipe2", "eventfd2",
 	/* files */
 	"open", "openat", "stat", "lstat", "fstat", "newfstatat", "statx", "access", "faccessat",
-	"faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "mkdir", "mkdirat", "rename",
-	"renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "rmdir", "chmod", "fchmod",
-	"fchmodat", "umask", "ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range",
+	"faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "mkdir", "mkdirat",
+	"rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "rmdir",
+	"chmod", "fchmod", "fchmodat", "umask", "ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range",
 	"fadvise64", "statfs", "fstatfs", "utimensat",
 	/* sockets */
 	"connect", "bind", "listen", "accept", "accept4", "shutdown", "getsockname", "getpeername",
@@ -76,7 +76,7 @@ static bool add_conditions(scmp_filter_ctx ctx, unsigned long pid)
 		{ "socketpair", 0, 0, AF_UNIX },
 		/* threads, not processes; clone3 hides its flags, and glibc falls back */
 		{ "clone", 0, CLONE_THREAD, CLONE_THREAD },
-		/* no memory that can be written and run: there is no compiler in here at run time */
+		/* no memory that can be written and run: nothing compiles in here at run time */
 		{ "mmap", 2, PROT_WRITE | PROT_EXEC, 0 },
 		{ "mmap", 2, PROT_WRITE | PROT_EXEC, PROT_WRITE },
 		{ "mmap", 2, PROT_WRITE | PROT_EXEC, PROT_EXEC },
@@ -97,9 +97,11 @@ static bool add_conditions(scmp_filter_ctx ctx, unsigned long pid)
 	for (size_t i = 0; error == 0 && i < sizeof conditions / sizeof *conditions; i++) {
 		const struct condition *c = &conditions[i];
 		enum scmp_compare how = c->mask != 0 ? SCMP_CMP_MASKED_EQ : SCMP_CMP_EQ;
+		unsigned long first = c->mask != 0 ? c->mask : c->value;
+		int call = seccomp_syscall_resolve_name(c->name);
 
-		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(c->name), 1,
-					 SCMP_CMP(c->arg, how, c->mask != 0 ? c->mask : c->value, c->value));
+		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
+					 SCMP_CMP(c->arg, how, first, c->value));
 	}
 	return error == 0;
 }

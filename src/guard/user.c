@@ -49,7 +49,8 @@ static bool keep_low_ports(void)
 	keep[0].permitted = keep[0].effective = keep[0].inheritable = bit;
 	if (syscall(SYS_capset, &head, keep) != 0)
 		return false;
-	return bit == 0 || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) == 0;
+	return bit == 0 ||
+	       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) == 0;
 }
 
 const char *user_become(const struct user *user)
