@@ -144,7 +144,8 @@ static struct audit_endpoint *find_endpoint(struct audit_service *service, const
 	return e;
 }
 
-struct audit_endpoint *audit_endpoint(struct audit *audit, struct audit_service *service, const char *name)
+struct audit_endpoint *audit_endpoint(struct audit *audit, struct audit_service *service,
+				      const char *name)
 {
 	struct audit_endpoint *e;
 
@@ -161,7 +162,8 @@ struct audit_endpoint *audit_endpoint(struct audit *audit, struct audit_service 
 	return e;
 }
 
-struct audit_endpoint *audit_endpoint_find(struct audit *audit, struct audit_service *service, const char *name)
+struct audit_endpoint *audit_endpoint_find(struct audit *audit, struct audit_service *service,
+					   const char *name)
 {
 	struct audit_endpoint *e;
 
@@ -171,7 +173,8 @@ struct audit_endpoint *audit_endpoint_find(struct audit *audit, struct audit_ser
 	return e;
 }
 
-struct audit_endpoint *audit_endpoint_nth(struct audit *audit, struct audit_service *service, unsigned n)
+struct audit_endpoint *audit_endpoint_nth(struct audit *audit, struct audit_service *service,
+					  unsigned n)
 {
 	struct audit_endpoint *e;
 
@@ -200,7 +203,8 @@ void audit_set_tap(struct audit_tap *to)
 	tap = to;
 }
 
-void audit_enter(struct audit_endpoint *endpoint, const struct addr *peer, struct audit_ticket *ticket)
+void audit_enter(struct audit_endpoint *endpoint, const struct addr *peer,
+		 struct audit_ticket *ticket)
 {
 	CHECK(ticket->endpoint == NULL);
 	cidr_tree_enter(census_tree(&endpoint->live, peer->family), peer);
@@ -245,8 +249,8 @@ const char *audit_scope_find(struct audit *audit, struct slice name, struct audi
 
 	*out = (struct audit_scope){ .service = service_named(audit, service) };
 	if (out->service == NULL) {
-		snprintf(why, sizeof why, "no service is named \"%.*s\"", (int)(service.len < 64 ? service.len : 64),
-			 service.at);
+		snprintf(why, sizeof why, "no service is named \"%.*s\"",
+			 (int)(service.len < 64 ? service.len : 64), service.at);
 		return why;
 	}
 	if (service.len == name.len)
@@ -311,7 +315,8 @@ static bool levels_visit(void *arg, const struct addr *addr, uint32_t unused)
 		uint64_t count = cidr_tree_count(l->tree, &block);
 
 		/* none: whoever was here left since the walk saw them */
-		if (count > 0 && !l->visit(l->arg, &block, count, cidr_tree_distinct(l->tree, &block)))
+		if (count > 0 &&
+		    !l->visit(l->arg, &block, count, cidr_tree_distinct(l->tree, &block)))
 			return false;
 	}
 	return true;
@@ -321,7 +326,9 @@ void audit_levels(struct audit_scope scope, enum addr_family family, const struc
 		  unsigned first, unsigned last, audit_visit *visit, void *arg)
 {
 	struct cidr all = { .addr.family = (uint8_t)family };
-	struct levels l = { .tree = census_tree(scope_census(scope), family), .visit = visit, .arg = arg };
+	struct levels l = { .tree = census_tree(scope_census(scope), family),
+			    .visit = visit,
+			    .arg = arg };
 
 	if (within == NULL)
 		within = &all;

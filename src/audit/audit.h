@@ -32,11 +32,14 @@ const char *audit_service_name(const struct audit_service *service);
 const char *audit_service_nth(const struct audit *audit, unsigned n);
 
 /* Found, or made at first sight. The name is the Listen text ("127.0.0.1:2525"). */
-struct audit_endpoint *audit_endpoint(struct audit *audit, struct audit_service *service, const char *name);
+struct audit_endpoint *audit_endpoint(struct audit *audit, struct audit_service *service,
+				      const char *name);
 /* Found, never made. */
-struct audit_endpoint *audit_endpoint_find(struct audit *audit, struct audit_service *service, const char *name);
+struct audit_endpoint *audit_endpoint_find(struct audit *audit, struct audit_service *service,
+					   const char *name);
 /* In the order made, until NULL. */
-struct audit_endpoint *audit_endpoint_nth(struct audit *audit, struct audit_service *service, unsigned n);
+struct audit_endpoint *audit_endpoint_nth(struct audit *audit, struct audit_service *service,
+					  unsigned n);
 const char *audit_endpoint_name(const struct audit_endpoint *endpoint);
 struct audit_service *audit_endpoint_service(const struct audit_endpoint *endpoint);
 
@@ -46,7 +49,8 @@ struct audit_ticket {
 	struct addr peer;
 };
 
-void audit_enter(struct audit_endpoint *endpoint, const struct addr *peer, struct audit_ticket *ticket);
+void audit_enter(struct audit_endpoint *endpoint, const struct addr *peer,
+		 struct audit_ticket *ticket);
 /* To another address (D49). Seen at either, never at both, never at neither after the call (T8). */
 void audit_move(struct audit_ticket *ticket, const struct addr *peer);
 /* Takes the ticket out; leaving twice, or with a zeroed ticket, is harmless. */
@@ -63,7 +67,8 @@ void audit_set_tap(struct audit_tap *tap);
 
 /*
  * What to look at: a service, or with endpoint one of its endpoints. Resolved once from a name by
- * audit_scope_find: "SMTP", "SMTP@127.0.0.1:2525", "inbound_cidr" (SMTP here: a cluster of one, D50).
+ * audit_scope_find: "SMTP", "SMTP@127.0.0.1:2525", "inbound_cidr" (SMTP here: a cluster of one,
+ * D50).
  */
 struct audit_scope {
 	struct audit_service *service;
@@ -84,8 +89,9 @@ uint64_t audit_total(struct audit_scope scope);
  * address order, a block before what lies in it. Stops when visit answers false.
  */
 typedef bool audit_visit(void *arg, const struct cidr *block, uint64_t count, uint64_t distinct);
-void audit_levels(struct audit_scope scope, enum addr_family family, const struct cidr *within /* NULL: all */,
-		  unsigned first, unsigned last, audit_visit *visit, void *arg);
+void audit_levels(struct audit_scope scope, enum addr_family family,
+		  const struct cidr *within /* NULL: all */, unsigned first, unsigned last,
+		  audit_visit *visit, void *arg);
 
 /* Bytes held by all trees. */
 size_t audit_bytes(const struct audit *audit);

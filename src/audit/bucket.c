@@ -33,7 +33,11 @@ static inline unsigned weight_code(uint64_t largest, bool pairs)
 {
 	uint32_t count = (uint32_t)largest;
 
-	return pairs ? WEIGHT_PAIR : count <= 1 ? WEIGHT_NONE : count <= UINT8_MAX ? 1 : count <= UINT16_MAX ? 2 : 3;
+	return pairs		     ? WEIGHT_PAIR
+	       : count <= 1	     ? WEIGHT_NONE
+	       : count <= UINT8_MAX  ? 1
+	       : count <= UINT16_MAX ? 2
+				     : 3;
 }
 
 static inline struct view view_of(const struct trie *t, uint32_t ref)
@@ -54,8 +58,8 @@ static inline struct view view_of(const struct trie *t, uint32_t ref)
 
 static inline void head_put(const struct view *v)
 {
-	uint64_t low = v->used | v->room << ROOM_AT | v->suffix << SUFFIX_AT | v->weight << WEIGHT_AT |
-		       v->few << FEW_AT;
+	uint64_t low = v->used | v->room << ROOM_AT | v->suffix << SUFFIX_AT |
+		       v->weight << WEIGHT_AT | v->few << FEW_AT;
 
 	PUT((uint64_t *)(void *)v->at, low | (uint64_t)v->weights_at << WEIGHTS_AT);
 }
@@ -95,7 +99,8 @@ static inline u128 suffix_look(const struct view *v, unsigned i)
 {
 	if (v->suffix < SUFFIX_16)
 		return number_look(suffixes(v), v->suffix, i);
-	return (u128)number_look(suffixes(v), 3, i) << 64 | number_look(suffixes(v), 3, v->room + i);
+	return (u128)number_look(suffixes(v), 3, i) << 64 |
+	       number_look(suffixes(v), 3, v->room + i);
 }
 
 static inline void suffix_put(const struct view *v, unsigned i, u128 key)
@@ -136,7 +141,8 @@ static inline uint64_t match(const struct trie *t, const struct view *v, u128 ke
 	uint64_t low;
 
 	if (v->suffix < SUFFIX_16)
-		return t->scan->match[v->suffix](suffixes(v), v->used, (uint64_t)key, care_above(rest));
+		return t->scan->match[v->suffix](suffixes(v), v->used, (uint64_t)key,
+						 care_above(rest));
 	low = match_8(suffixes(v) + 8 * v->room, v->used, (uint64_t)key, care_above(rest));
 	if (low == 0)
 		return 0;
@@ -192,13 +198,15 @@ static unsigned room_in(unsigned class, unsigned suffix, unsigned weight_width)
 /* At the next address that suits them. */
 static unsigned weights_begin(const struct view *v)
 {
-	unsigned end = HEAD + (v->room << v->suffix), align = v->weight > 1 ? weight_bytes(v->weight) : 1;
+	unsigned end = HEAD + (v->room << v->suffix),
+		 align = v->weight > 1 ? weight_bytes(v->weight) : 1;
 
 	return (end + align - 1) & ~(align - 1);
 }
 
 /* A cell for n entries of these widths, with nothing in it yet but the room. */
-static struct view cell_new(const struct trie *t, unsigned suffix, unsigned weight_width, unsigned n, uint32_t *ref_out)
+static struct view cell_new(const struct trie *t, unsigned suffix, unsigned weight_width,
+			    unsigned n, uint32_t *ref_out)
 {
 	struct view v = { .used = n, .suffix = suffix, .weight = weight_width };
 	unsigned class = 0;
@@ -257,7 +265,8 @@ static void words_copy(unsigned char *to, const unsigned char *from, size_t size
 }
 
 /* To a cell that suits `room` entries of the same widths; v becomes its view. */
-__attribute__((noinline)) static void resize(const struct trie *t, uint32_t *ref, struct view *v, unsigned room)
+__attribute__((noinline)) static void resize(const struct trie *t, uint32_t *ref, struct view *v,
+					     unsigned room)
 {
 	unsigned n = v->used;
 	uint32_t new_ref;
@@ -268,7 +277,8 @@ __attribute__((noinline)) static void resize(const struct trie *t, uint32_t *ref
 		words_copy(suffixes(&to) + 8 * to.room, suffixes(v) + 8 * v->room, 8 * n);
 		words_copy(suffixes(&to), suffixes(v), 8 * n);
 	} else {
-		words_copy(suffixes(&to), suffixes(v), n << v->suffix); /* a few bytes more, before the weights */
+		/* A few bytes more, before the weights. */
+		words_copy(suffixes(&to), suffixes(v), n << v->suffix);
 	}
 	for (unsigned i = 0; i < n; i++)
 		weight_put(&to, i, weight_look(v, i));
@@ -278,8 +288,8 @@ __attribute__((noinline)) static void resize(const struct trie *t, uint32_t *ref
 }
 
 /* The same with a weight that is wider than the others. */
-__attribute__((noinline)) static void widen(const struct trie *t, uint32_t *ref, unsigned below, u128 key,
-					    unsigned i, uint64_t w)
+__attribute__((noinline)) static void widen(const struct trie *t, uint32_t *ref, unsigned below,
+					    u128 key, unsigned i, uint64_t w)
 {
 	struct item items[BUCKET_MAX];
 	unsigned n = bucket_items(t, *ref, key, items);
@@ -288,8 +298,8 @@ __attribute__((noinline)) static void widen(const struct trie *t, uint32_t *ref,
 	replace(t, ref, bucket_new(t, below, items, n));
 }
 
-static inline enum bucket_news append(const struct trie *t, uint32_t *ref, unsigned below, struct view *v,
-				      u128 key, uint64_t w)
+static inline enum bucket_news append(const struct trie *t, uint32_t *ref, unsigned below,
+				      struct view *v, u128 key, uint64_t w)
 {
 	CHECK((int64_t)w > 0); /* leaving what never entered */
 	if (*ref == 0) {
@@ -344,7 +354,8 @@ bool bucket_bump(const struct trie *t, uint32_t ref, uint64_t key, int64_t delta
 	return true;
 }
 
-enum bucket_news bucket_add(const struct trie *t, uint32_t *ref, unsigned below, u128 key, int64_t delta)
+enum bucket_news bucket_add(const struct trie *t, uint32_t *ref, unsigned below, u128 key,
+			    int64_t delta)
 {
 	struct view v = { 0 };
 	uint64_t found = 0, w;
@@ -355,7 +366,8 @@ enum bucket_news bucket_add(const struct trie *t, uint32_t *ref, unsigned below,
 		found = match(t, &v, key, 0);
 	}
 	if (found == 0)
-		return append(t, ref, below, &v, key, t->pairs ? (uint64_t)delta : weight(1, (uint64_t)delta));
+		return append(t, ref, below, &v, key,
+			      t->pairs ? (uint64_t)delta : weight(1, (uint64_t)delta));
 	i = (unsigned)__builtin_ctzll(found);
 	if (t->pairs)
 		t->hints[key % HINTS] = (uint8_t)i;

@@ -75,7 +75,8 @@ static inline void bucket_prefetch(const struct trie *t, uint32_t ref)
  * Add to a key's weight; *ref names the bucket, 0 for none yet, and may name another afterwards.
  * Without pairs, delta is of the count alone. For the holder of the writers' lock.
  */
-enum bucket_news bucket_add(const struct trie *t, uint32_t *ref, unsigned below, u128 key, int64_t delta);
+enum bucket_news bucket_add(const struct trie *t, uint32_t *ref, unsigned below, u128 key,
+			    int64_t delta);
 
 /*
  * The same, of pairs, if the key is where it was last and stays; else false, and nothing was done.
@@ -83,7 +84,8 @@ enum bucket_news bucket_add(const struct trie *t, uint32_t *ref, unsigned below,
  */
 bool bucket_bump(const struct trie *t, uint32_t ref, uint64_t key, int64_t delta);
 
-/* The sum of what agrees with key above its low `rest` bits. Safe on a bucket that is changing or gone. */
+/* The sum of what agrees with key above its low `rest` bits. Safe on a bucket that is changing or
+ * gone. */
 uint64_t bucket_weigh(const struct trie *t, uint32_t ref, u128 key, unsigned rest);
 
 /* For the holder of the lock: the contents, upper bits completed from `key`; how many. */

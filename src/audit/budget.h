@@ -20,7 +20,8 @@ void budgets_free(struct budgets *all);
 /* Found, or made at first sight; lives as long as `all`. */
 struct budget *budget_named(struct budgets *all, const char *name);
 
-/* A slot, if fewer than limit are taken; limit 0 is no limit, and the slot is counted all the same. */
+/* A slot, if fewer than limit are taken; limit 0 is no limit, and the slot is counted all
+ * the same. */
 bool budget_take(struct budget *b, uint32_t limit) __attribute__((warn_unused_result));
 void budget_give(struct budget *b);
 uint32_t budget_taken(const struct budget *b);

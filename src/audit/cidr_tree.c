@@ -1,8 +1,9 @@
 /*
  * The tree is many small tries (trie.h) behind many locks (seq.h).
  *
- * IPv4: a root for each /16, a lock and a sum for each /8, a sum for each /12. A block of /16 or longer is one way
- * down one root; a /8 or shorter adds up the sums; what lies between adds up roots.
+ * IPv4: a root for each /16, a lock and a sum for each /8, a sum for each /12. A block of /16 or
+ * longer is one way down one root; a /8 or shorter adds up the sums; what lies between adds up
+ * roots.
  *
  * IPv6: the /48 of an address chooses one of 4096 roots by its hash, so that neighbours spread,
  * and those share 16 locks. What lies above /48 is in one more trie behind each lock, the upper
@@ -115,7 +116,8 @@ static inline struct place place_v4(struct cidr_tree *t, uint32_t key)
 	unsigned shard = key >> V4_SHARD_BELOW;
 	struct shard *s = &t->shards[shard];
 
-	return (struct place){ &t->tries[shard % REGION_ARENAS], &s->lock, &s->version, &t->roots[key >> V4_BELOW] };
+	return (struct place){ &t->tries[shard % REGION_ARENAS], &s->lock, &s->version,
+			       &t->roots[key >> V4_BELOW] };
 }
 
 static inline unsigned hash_v6(u128 key)
@@ -132,7 +134,8 @@ static inline struct place place_v6(struct cidr_tree *t, unsigned hash)
 {
 	unsigned shard = shard_v6(hash);
 
-	return (struct place){ &t->tries[shard], &t->shards[shard].lock, &t->versions[hash], &t->roots[hash] };
+	return (struct place){ &t->tries[shard], &t->shards[shard].lock, &t->versions[hash],
+			       &t->roots[hash] };
 }
 
 static inline struct place place_upper(struct cidr_tree *t, unsigned shard)
@@ -155,7 +158,8 @@ static inline uint64_t add_at(const struct place *p, u128 key, int64_t delta)
 static void add_v4(struct cidr_tree *t, uint32_t key, int64_t delta)
 {
 	struct place p = place_v4(t, key);
-	uint64_t *slash_8 = &t->shards[key >> V4_SHARD_BELOW].sum, *slash_12 = &t->sums[key >> V4_SUM_BELOW];
+	uint64_t *slash_8 = &t->shards[key >> V4_SHARD_BELOW].sum,
+		 *slash_12 = &t->sums[key >> V4_SUM_BELOW];
 	uint64_t change;
 
 	seq_lock(p.lock);
@@ -312,7 +316,8 @@ struct walk {
 static bool walk_root(const struct walk *w, u128 first, u128 last)
 {
 	struct cidr_tree *t = w->tree;
-	struct place p = t->family == ADDR_V4 ? place_v4(t, (uint32_t)first) : place_v6(t, hash_v6(first));
+	struct place p =
+		t->family == ADDR_V4 ? place_v4(t, (uint32_t)first) : place_v6(t, hash_v6(first));
 	struct item items[BUCKET_MAX];
 	unsigned n;
 
@@ -359,12 +364,14 @@ static bool next_root(struct cidr_tree *t, u128 first, u128 last, u128 *out)
 	return first <= last;
 }
 
-void cidr_tree_walk(struct cidr_tree *t, const struct cidr *block, cidr_tree_visit *visit, void *arg)
+void cidr_tree_walk(struct cidr_tree *t, const struct cidr *block, cidr_tree_visit *visit,
+		    void *arg)
 {
 	const struct walk w = { t, visit, arg };
 	unsigned below = t->family == ADDR_V4 ? V4_BELOW : V6_BELOW;
 	unsigned rest = addr_bits(&block->addr) - block->len;
-	u128 first = key_of(&block->addr), last = first | (rest == 128 ? ~(u128)0 : ((u128)1 << rest) - 1);
+	u128 first = key_of(&block->addr),
+	     last = first | (rest == 128 ? ~(u128)0 : ((u128)1 << rest) - 1);
 	u128 at = first >> below, root;
 
 	CHECK(block->addr.family == t->family);

@@ -30,7 +30,8 @@ enum addr_family cidr_tree_family(const struct cidr_tree *tree);
 void cidr_tree_enter(struct cidr_tree *tree, const struct addr *addr);
 void cidr_tree_leave(struct cidr_tree *tree, const struct addr *addr);
 
-/* Live things, and different addresses, inside the block; both 0 when none. Address bits below len are ignored. */
+/* Live things, and different addresses, inside the block; both 0 when none. Address bits below len
+ * are ignored. */
 uint64_t cidr_tree_count(struct cidr_tree *tree, const struct cidr *block);
 uint64_t cidr_tree_distinct(struct cidr_tree *tree, const struct cidr *block);
 
@@ -40,9 +41,11 @@ uint64_t cidr_tree_distinct(struct cidr_tree *tree, const struct cidr *block);
  * No lock is held while visit runs.
  */
 typedef bool cidr_tree_visit(void *arg, const struct addr *addr, uint32_t count);
-void cidr_tree_walk(struct cidr_tree *tree, const struct cidr *block, cidr_tree_visit *visit, void *arg);
+void cidr_tree_walk(struct cidr_tree *tree, const struct cidr *block, cidr_tree_visit *visit,
+		    void *arg);
 
-size_t cidr_tree_bytes(const struct cidr_tree *tree); /* what it holds now, its fixed part included */
-void cidr_tree_trim(struct cidr_tree *tree);	      /* give spare memory back to the system */
+/* What it holds now, its fixed part included. */
+size_t cidr_tree_bytes(const struct cidr_tree *tree);
+void cidr_tree_trim(struct cidr_tree *tree); /* give spare memory back to the system */
 
 #endif

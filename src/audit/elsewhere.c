@@ -94,7 +94,8 @@ static const char *leave(struct elsewhere *e, const struct key *key)
 }
 
 /* NULL: there is none of that name, and no more are made. */
-static struct audit_endpoint *find_endpoint(struct elsewhere *e, struct audit_service *service, struct slice name)
+static struct audit_endpoint *find_endpoint(struct elsewhere *e, struct audit_service *service,
+					    struct slice name)
 {
 	char text[ELSEWHERE_LINE_MAX];
 	struct audit_endpoint *found;

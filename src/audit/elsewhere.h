@@ -25,7 +25,8 @@ struct elsewhere;
 struct elsewhere *elsewhere_new(struct audit *audit);
 void elsewhere_free(struct elsewhere *e); /* NULL is harmless */
 /* A line without its end. NULL, or what is wrong with it; then nothing was counted. */
-const char *elsewhere_hear(struct elsewhere *e, struct slice line) __attribute__((warn_unused_result));
+const char *elsewhere_hear(struct elsewhere *e, struct slice line)
+	__attribute__((warn_unused_result));
 uint64_t elsewhere_sessions(const struct elsewhere *e);
 /* The line, with its end, that says this of one of ours. false: the buf is full. */
 bool elsewhere_say(struct buf *out, bool entered, const struct audit_ticket *ticket)

@@ -148,7 +148,8 @@ static void chunk_give(struct region *r, uint32_t chunk)
 	seq_unlock(&r->lock);
 	if (surplus == 0)
 		return;
-	madvise(chunk_at(r, surplus), CHUNK, MADV_DONTNEED); /* nobody has its name while this takes its time */
+	/* Nobody has its name while this takes its time. */
+	madvise(chunk_at(r, surplus), CHUNK, MADV_DONTNEED);
 	seq_lock(&r->lock);
 	push(r, &r->cold, &r->cold_count, surplus);
 	seq_unlock(&r->lock);
@@ -227,7 +228,8 @@ void region_trim(struct region *r)
 
 	seq_lock(&r->lock);
 	end = chunk_at(r, r->fresh);
-	madvise(end, HUGE - (uintptr_t)end % HUGE, MADV_DONTNEED); /* of a huge page, what no chunk has used yet */
+	/* Of a huge page, what no chunk has used yet. */
+	madvise(end, HUGE - (uintptr_t)end % HUGE, MADV_DONTNEED);
 	while (r->warm != 0) {
 		uint32_t chunk = pop(r, &r->warm, &r->warm_count);
 

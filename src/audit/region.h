@@ -61,7 +61,8 @@ static inline void *region_at(const struct region *r, uint32_t unit)
 	return (unsigned char *)r + (size_t)(unit & ((1u << REGION_UNIT_BITS) - 1)) * REGION_UNIT;
 }
 
-void region_trim(struct region *r);	     /* the reserve goes back to the system */
-size_t region_bytes(const struct region *r); /* of chunks, in use or in reserve; without the fixed part */
+void region_trim(struct region *r); /* the reserve goes back to the system */
+/* Of chunks, in use or in reserve; without the fixed part. */
+size_t region_bytes(const struct region *r);
 
 #endif

@@ -92,10 +92,14 @@ AVX2(avx2_8, 4, long long, uint64_t, _mm256_set1_epi64x, _mm256_cmpeq_epi64, BIT
 		return found;                                                                      \
 	}
 
-AVX512(avx512_1, 64, char, uint8_t, _mm512_set1_epi8, _mm512_maskz_loadu_epi8, _mm512_mask_testn_epi8_mask, __mmask64)
-AVX512(avx512_2, 32, short, uint16_t, _mm512_set1_epi16, _mm512_maskz_loadu_epi16, _mm512_mask_testn_epi16_mask, __mmask32)
-AVX512(avx512_4, 16, int, uint32_t, _mm512_set1_epi32, _mm512_maskz_loadu_epi32, _mm512_mask_testn_epi32_mask, __mmask16)
-TARGET_AVX512 static inline uint64_t eight(const uint64_t *at, unsigned i, uint64_t all, __m512i wanted, __m512i cared)
+AVX512(avx512_1, 64, char, uint8_t, _mm512_set1_epi8, _mm512_maskz_loadu_epi8,
+       _mm512_mask_testn_epi8_mask, __mmask64)
+AVX512(avx512_2, 32, short, uint16_t, _mm512_set1_epi16, _mm512_maskz_loadu_epi16,
+       _mm512_mask_testn_epi16_mask, __mmask32)
+AVX512(avx512_4, 16, int, uint32_t, _mm512_set1_epi32, _mm512_maskz_loadu_epi32,
+       _mm512_mask_testn_epi32_mask, __mmask16)
+TARGET_AVX512 static inline uint64_t eight(const uint64_t *at, unsigned i, uint64_t all,
+					   __m512i wanted, __m512i cared)
 {
 	__mmask8 some = (__mmask8)(all >> i);
 	__m512i x = _mm512_xor_si512(_mm512_maskz_loadu_epi64(some, at + i), wanted);
@@ -103,24 +107,30 @@ TARGET_AVX512 static inline uint64_t eight(const uint64_t *at, unsigned i, uint6
 	return (uint64_t)_mm512_mask_testn_epi64_mask(some, x, cared) << i;
 }
 
-/* By 32 a turn: that spends a few instructions on none, and saves a jump that nobody can foretell. */
-TARGET_AVX512 static uint64_t avx512_8(const void *numbers, unsigned n, uint64_t want, uint64_t care)
+/* By 32 a turn: that spends a few instructions on none, and saves a jump that nobody
+ * can foretell. */
+TARGET_AVX512 static uint64_t avx512_8(const void *numbers, unsigned n, uint64_t want,
+				       uint64_t care)
 {
-	const __m512i wanted = _mm512_set1_epi64((long long)want), cared = _mm512_set1_epi64((long long)care);
+	const __m512i wanted = _mm512_set1_epi64((long long)want),
+		      cared = _mm512_set1_epi64((long long)care);
 	const uint64_t *at = numbers;
 	uint64_t all = FIRST(n), found = 0;
 
 	for (unsigned i = 0; i < n; i += 32)
 		found |= eight(at, i, all, wanted, cared) | eight(at, i + 8, all, wanted, cared) |
-			 eight(at, i + 16, all, wanted, cared) | eight(at, i + 24, all, wanted, cared);
+			 eight(at, i + 16, all, wanted, cared) |
+			 eight(at, i + 24, all, wanted, cared);
 	return found;
 }
 
-/* _mm512_reduce_add_epi64 adds signed: what a reader sees while it changes may be too large for that. */
+/* _mm512_reduce_add_epi64 adds signed: what a reader sees while it changes may be too large for
+ * that. */
 TARGET_AVX512 static inline uint64_t add_up(__m512i x)
 {
 	__m256i four = _mm256_add_epi64(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
-	__m128i two = _mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+	__m128i two =
+		_mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
 
 	return (uint64_t)_mm_cvtsi128_si64(two) + (uint64_t)_mm_extract_epi64(two, 1);
 }

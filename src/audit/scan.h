@@ -2,8 +2,8 @@
  * scan - which of up to 63 small numbers, side by side in memory, agree with one in certain bits.
  *
  * What a bucket does all day: finding an address is agreeing in every bit, counting a block is
- * agreeing in the bits above it and adding up what agrees. The fastest way that this processor has is chosen when
- * a tree is made; all ways answer the same.
+ * agreeing in the bits above it and adding up what agrees. The fastest way that this processor has
+ * is chosen when a tree is made; all ways answer the same.
  */
 #ifndef AUDIT_SCAN_H
 #define AUDIT_SCAN_H

@@ -36,7 +36,8 @@ static inline void seq_fence(int order)
 #endif
 }
 
-/* A holder is inside for well under a microsecond, unless it lost its processor: then give it ours. */
+/* A holder is inside for well under a microsecond, unless it lost its processor: then give
+ * it ours. */
 static inline void seq_relax(unsigned turn)
 {
 	if (turn % 64 == 63)

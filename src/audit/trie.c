@@ -19,7 +19,8 @@ struct node {
 enum { NODE_SIZE = 256, BRANCH_BITS = 4, DEPTH_MAX = 32 };
 _Static_assert(sizeof(struct node) == NODE_SIZE, "four cache lines");
 
-/* A reference: a bucket is its unit; a node is the flag, the shift / 4, and its unit in steps of 64 bytes. */
+/* A reference: a bucket is its unit; a node is the flag, the shift / 4, and its unit in steps of 64
+ * bytes. */
 enum { NODE_BIT = 1u << 31, NODE_SHIFT_AT = 24, NODE_UNITS_LOG = 2 };
 
 static inline bool is_node(uint32_t ref)
@@ -70,7 +71,9 @@ static unsigned highest_bit(u128 x)
 static uint32_t node_new(const struct trie *t, u128 key, u128 differ)
 {
 	unsigned shift = highest_bit(differ) / BRANCH_BITS * BRANCH_BITS;
-	u128 prefix = shift + BRANCH_BITS == 128 ? 0 : key >> (shift + BRANCH_BITS) << (shift + BRANCH_BITS);
+	u128 prefix = shift + BRANCH_BITS == 128
+			      ? 0
+			      : key >> (shift + BRANCH_BITS) << (shift + BRANCH_BITS);
 	uint32_t unit = region_alloc(t->region, t->arena, region_class(NODE_SIZE));
 	struct node *n = region_at(t->region, unit);
 
@@ -208,7 +211,8 @@ static void tidy(const struct trie *t, const struct step *last, bool branch_went
 	unsigned few = bucket_max(last->below) / 2;
 	uint32_t lone;
 
-	if (node_sum(last->node, last->branch & 8, 8) >> 32 <= few && node_sum(last->node, 0, 16) >> 32 <= few) {
+	if (node_sum(last->node, last->branch & 8, 8) >> 32 <= few &&
+	    node_sum(last->node, 0, 16) >> 32 <= few) {
 		collapse(t, last->slot, last->below);
 	} else if (branch_went && (lone = lone_node(last->node)) != 0) {
 		node_free(t, *last->slot);
@@ -238,8 +242,10 @@ static uint64_t add_below(const struct trie *t, uint32_t *root, u128 key, int64_
 			struct node *n = node_at(t, *slot);
 			unsigned shift = shift_of(*slot), branch = branch_of(key, shift);
 
-			/* a node right below its parent cannot be off the way: spare its prefix's line */
-			if (shift + BRANCH_BITS != below && above(key ^ node_prefix(n), shift + BRANCH_BITS) != 0) {
+			/* a node right below its parent cannot be off the way: spare its prefix's
+			 * line */
+			if (shift + BRANCH_BITS != below &&
+			    above(key ^ node_prefix(n), shift + BRANCH_BITS) != 0) {
 				split(t, slot, key);
 				continue;
 			}
@@ -336,7 +342,8 @@ static unsigned next_of_bucket(const struct trie *t, uint32_t ref, u128 path, u1
 	return n;
 }
 
-/* path: any key below ref, as far as it is known. Every level has a smaller shift, so at most 32 deep. */
+/* path: any key below ref, as far as it is known. Every level has a smaller shift, so at most 32
+ * deep. */
 static unsigned next_below(const struct trie *t, uint32_t ref, u128 path, u128 first, u128 last,
 			   struct item out[BUCKET_MAX])
 {
@@ -356,7 +363,8 @@ static unsigned next_below(const struct trie *t, uint32_t ref, u128 path, u128 f
 	return found;
 }
 
-unsigned trie_next(const struct trie *t, const uint32_t *root, u128 first, u128 last, struct item out[BUCKET_MAX])
+unsigned trie_next(const struct trie *t, const uint32_t *root, u128 first, u128 last,
+		   struct item out[BUCKET_MAX])
 {
 	return next_below(t, *root, first, first, last, out);
 }

@@ -16,7 +16,8 @@
 
 #include "audit/bucket.h"
 
-/* Under the lock. Without pairs delta is of the count alone. What changed: the sum, and so the sums above it. */
+/* Under the lock. Without pairs delta is of the count alone. What changed: the sum, and so the sums
+ * above it. */
 uint64_t trie_add(const struct trie *t, uint32_t *root, u128 key, int64_t delta);
 
 /* The sum of all that agrees with key above its low `rest` bits. Needs no lock. */
@@ -26,6 +27,7 @@ uint64_t trie_weigh(const struct trie *t, const uint32_t *root, u128 key, unsign
  * Under the lock: the next few items of first..last in order, none when there are no more. All
  * keys of the root agree with `first` above t->below bits.
  */
-unsigned trie_next(const struct trie *t, const uint32_t *root, u128 first, u128 last, struct item out[BUCKET_MAX]);
+unsigned trie_next(const struct trie *t, const uint32_t *root, u128 first, u128 last,
+		   struct item out[BUCKET_MAX]);
 
 #endif
