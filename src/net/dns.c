@@ -83,7 +83,8 @@ static void set_retry(struct dns *dns)
 	struct timeval room, *tv = ares_timeout(dns->channel, NULL, &room);
 
 	if (tv != NULL) /* rounded up: too early finds nothing to do, and asks again */
-		timer_set(&dns->retry, (uint64_t)tv->tv_sec * 1000 + (uint64_t)tv->tv_usec / 1000 + 1);
+		timer_set(&dns->retry,
+			  (uint64_t)tv->tv_sec * 1000 + (uint64_t)tv->tv_usec / 1000 + 1);
 	else
 		timer_stop(&dns->retry);
 }
@@ -172,7 +173,8 @@ static void answer_free(struct answer *a)
 	free(a);
 }
 
-/* What is waited for is not let go: it is new, and the queries are as many as there are sessions. */
+/* What is waited for is not let go: it is new, and the queries are as many as there
+ * are sessions. */
 static void make_room(struct dns *dns)
 {
 	struct answer *a, *before;
@@ -298,7 +300,9 @@ static enum dns_status status_of(int ares)
 /* c-ares is through with the question. */
 static void answered(struct answer *a, int ares, int ttl_s)
 {
-	const int standard_s[] = { [DNS_FOUND] = ttl_s, [DNS_NOTHING] = NOTHING_S, [DNS_FAILED] = FAILED_S };
+	const int standard_s[] = {
+		[DNS_FOUND] = ttl_s, [DNS_NOTHING] = NOTHING_S, [DNS_FAILED] = FAILED_S
+	};
 	struct dns_query *q;
 
 	a->status = status_of(ares);
@@ -417,7 +421,8 @@ static void put_address(struct answer *a, const struct addr *addr)
 
 static void ask(struct answer *a, const char *name)
 {
-	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
+						   .ai_socktype = SOCK_STREAM };
 	struct addr addr;
 
 	if (a->is_mx)

@@ -23,7 +23,8 @@ struct endpoint {
 
 /* NULL, or what is wrong and what was expected: a bare IPv6 is told to write [..]. A relative path
  * stays relative: the caller makes it absolute first. */
-const char *endpoint_parse(struct slice text, struct endpoint *out) __attribute__((warn_unused_result));
+const char *endpoint_parse(struct slice text, struct endpoint *out)
+	__attribute__((warn_unused_result));
 bool endpoint_is_unix(const struct endpoint *e);
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 socklen_t endpoint_sockaddr(const struct endpoint *e, struct sockaddr_storage *out);

@@ -90,8 +90,8 @@ void jobs_free(struct jobs *jobs)
 	jobs_unref(jobs);
 }
 
-void jobs_start(struct jobs *jobs, struct loop *loop, struct job *job, void (*work)(struct job *self),
-		void (*done)(struct job *self))
+void jobs_start(struct jobs *jobs, struct loop *loop, struct job *job,
+		void (*work)(struct job *self), void (*done)(struct job *self))
 {
 	bool closed;
 

@@ -53,12 +53,14 @@ static bool prepare(int fd, const struct endpoint *at, bool shared)
 		return false;
 	if (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0)
 		return false;
-	if (at->addr.family == ADDR_V6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0)
+	if (at->addr.family == ADDR_V6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0)
 		return false; /* T9 */
 	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0;
 }
 
-int listener_socket(const struct endpoint *at, int backlog, unsigned file_mode, bool shared, const char **why)
+int listener_socket(const struct endpoint *at, int backlog, unsigned file_mode, bool shared,
+		    const char **why)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = endpoint_sockaddr(at, &sa);
@@ -132,8 +134,8 @@ static void listen_again(void *arg)
 	event_add(&l->event, NULL);
 }
 
-struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted, listener_starved *starved,
-			      void *owner)
+struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted,
+			      listener_starved *starved, void *owner)
 {
 	struct listener *l = mem_new(sizeof *l);
 

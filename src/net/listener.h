@@ -15,7 +15,8 @@
  * several (SO_REUSEPORT). What it accepts has TCP_NODELAY from birth. A Unix socket gets the mode;
  * a socket file that nobody listens on is replaced.
  */
-int listener_socket(const struct endpoint *at, int backlog, unsigned file_mode, bool shared, const char **why);
+int listener_socket(const struct endpoint *at, int backlog, unsigned file_mode, bool shared,
+		    const char **why);
 
 struct listener;
 
@@ -24,8 +25,8 @@ typedef void listener_accepted(void *owner, int fd, const struct addr *peer, uin
 /* Accepting stopped for want of descriptors or memory, and will be tried again soon. */
 typedef void listener_starved(void *owner, int error);
 
-struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted, listener_starved *starved,
-			      void *owner);
+struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted,
+			      listener_starved *starved, void *owner);
 void listener_free(struct listener *l); /* closes; NULL is harmless */
 int listener_fd(const struct listener *l); /* the listener's */
 

@@ -73,7 +73,8 @@ struct loop *loop_new(void)
 	CHECK(config != NULL);
 	event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
 	event_config_set_max_dispatch_interval(config, NULL, CALLBACKS_A_TURN, 0);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK); /* one thread; others only write to an eventfd */
+	/* One thread; others only write to an eventfd. */
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
 	CHECK(loop->base != NULL);
@@ -84,7 +85,8 @@ struct loop *loop_new(void)
 	loop->end_of_turn = event_new(loop->base, -1, 0, bury_all, loop);
 	loop->posted_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	CHECK(loop->posted_fd >= 0);
-	loop->posted = event_new(loop->base, loop->posted_fd, EV_READ | EV_PERSIST, read_notes, loop);
+	loop->posted =
+		event_new(loop->base, loop->posted_fd, EV_READ | EV_PERSIST, read_notes, loop);
 	event_add(loop->posted, NULL);
 	return loop;
 }

@@ -19,7 +19,8 @@ struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 void loop_run(struct loop *loop); /* until loop_stop */
 void loop_stop(struct loop *loop);
-struct event_base *loop_base(struct loop *loop); /* for net/ and for libraries that bring an adapter */
+/* For net/ and for libraries that bring an adapter. */
+struct event_base *loop_base(struct loop *loop);
 
 /* Fires once, a while after it was set; never from inside timer_set. Embedded in its owner. */
 struct timer {
