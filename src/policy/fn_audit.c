@@ -101,7 +101,9 @@ static uint8_t read_add(struct policy_run *run, struct slice service, const stru
  */
 static bool is_missing(struct fn_call *call, struct slice service)
 {
-	static const struct slice cluster_only[] = { { "inbound_cidr", 12 }, { "ECmmove2", 8 }, { "ECCluster", 9 } };
+	static const struct slice cluster_only[] = { { "inbound_cidr", 12 },
+						     { "ECmmove2", 8 },
+						     { "ECCluster", 9 } };
 	static const char why[] = "is a service of a cluster, and this node is in none";
 	struct policy_set *set = call->run->set;
 	const struct policy_host *host = policy_set_host(set);
@@ -118,7 +120,8 @@ static bool is_missing(struct fn_call *call, struct slice service)
 			return true;
 		}
 		if (policy_set_once(set, 1u << i))
-			host->logged(host->owner, call->run->facts, call->file, call->line, slice_of(text));
+			host->logged(host->owner, call->run->facts, call->file, call->line,
+				     slice_of(text));
 	}
 	return false;
 }
