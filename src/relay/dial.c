@@ -26,7 +26,8 @@ static void addrs_said(void *owner, enum dns_status status, const struct addr *a
 
 	d->query = NULL;
 	if (status != DNS_FOUND)
-		note(d, d->name, status == DNS_NOTHING ? "has no address" : "address lookup failed");
+		note(d, d->name,
+		     status == DNS_NOTHING ? "has no address" : "address lookup failed");
 	else if (count > 0)
 		memcpy(d->addrs, addrs, count * sizeof addrs[0]);
 	d->addr_at = 0;
@@ -51,7 +52,8 @@ static void mx_said(void *owner, enum dns_status status, const struct dns_mx *mx
 		return;
 	}
 	if (status == DNS_FAILED || count == 0)
-		note(d, domain, status == DNS_FAILED ? "MX lookup failed" : "takes no mail (RFC 7505)");
+		note(d, domain,
+		     status == DNS_FAILED ? "MX lookup failed" : "takes no mail (RFC 7505)");
 	free(d->mx);
 	d->mx = NULL;
 	d->mx_at = 0;

@@ -20,7 +20,7 @@ struct pool *pool_new(struct loop *loop);
 void pool_free(struct pool *pool); /* nobody uses or waits for any link; the kept ones end here */
 
 enum pool_answer {
-	POOL_KEPT, /* a link that was used before: the next hop is greeted, and may hold a transaction */
+	POOL_KEPT, /* a link used before: the next hop is greeted, and may hold a transaction */
 	POOL_DIAL, /* a link that is not connected yet */
 	POOL_DOWN, /* the next hop is being left alone */
 	POOL_WAIT, /* all its connections are in use: said() comes, with another answer */

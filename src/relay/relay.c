@@ -35,7 +35,8 @@ static char *first_peer(const struct hop *hop)
 }
 
 struct relay *relay_new(const struct relay_world *world, const struct route *route,
-			const struct relay_client *client, uint64_t session, struct reply *reply, relay_said *said, void *owner)
+			const struct relay_client *client, uint64_t session, struct reply *reply,
+			relay_said *said, void *owner)
 {
 	const struct relay begun = { .world = world, .route = route, .client = client,
 				     .session = session, .reply = reply, .said = said,

@@ -40,12 +40,12 @@ void hops_free(struct hop *hops, unsigned count);
 struct hop_manner {
 	uint32_t connections_max; /* of one worker to one address; 0: no limit */
 	uint32_t uses_max;	  /* transactions of one connection; 0: no limit */
-	uint32_t idle_ms;	  /* a connection is kept so long for the next transaction; 0: is not */
-	uint32_t retry_ms;	  /* one that is not there is left alone so long at most; 0: is not */
+	uint32_t idle_ms;  /* a connection is kept so long for the next transaction; 0: is not */
+	uint32_t retry_ms; /* one that is not there is left alone so long at most; 0: is not */
 	bool xclient;		  /* it is told of the client where it offers XCLIENT */
 	bool proxy;		  /* instead by a PROXY header, version 2 */
-	bool tls_must;		  /* no mail in the clear, nor to a peer that is not who it should be */
-	struct tls_context *tls;  /* for STARTTLS; NULL: never. Borrowed, from who built the route */
+	bool tls_must; /* no mail in the clear, nor to a peer that is not who it should be */
+	struct tls_context *tls; /* for STARTTLS; NULL: never. Borrowed, from who built the route */
 };
 
 /* One way on: hops in order of preference. Two recipients share a transaction when they share this
@@ -63,13 +63,14 @@ struct route_table;
 struct route_table *route_table_new(void);
 void route_table_free(struct route_table *t);
 
-/* Takes the hops, copies the rest. pattern NULL: the default (Gateway, Routes); "example.org"; "*.example.org": its
- * sub-domains. false: the pattern is there already. */
+/* Takes the hops, copies the rest. pattern NULL: the default (Gateway, Routes); "example.org";
+ * "*.example.org": its sub-domains. false: the pattern is there already. */
 bool route_add(struct route_table *t, const char *pattern, const struct route *route);
 
 /* The next hop of a domain; the default where no pattern fits; NULL where there is no default.
  * Case-insensitive; the longest pattern wins. */
 const struct route *route_for(const struct route_table *t, struct slice domain);
-bool route_by_domain(const struct route_table *t); /* has patterns: the next hop is known at RCPT only */
+/* Has patterns: the next hop is known at RCPT only. */
+bool route_by_domain(const struct route_table *t);
 
 #endif
