@@ -8,8 +8,9 @@
 const char *session_phase_verb(enum phase phase)
 {
 	static const char *const verbs[PHASE_COUNT] = {
-		[PHASE_ACCEPT] = "CONNECT", [PHASE_CONNECT] = "CONNECT", [PHASE_EHLO] = "EHLO",
-		[PHASE_MAILFROM] = "MAIL",  [PHASE_RCPTTO] = "RCPT",	  [PHASE_DATA] = "END-OF-MESSAGE",
+		[PHASE_ACCEPT] = "CONNECT", [PHASE_CONNECT] = "CONNECT",
+		[PHASE_EHLO] = "EHLO",	    [PHASE_MAILFROM] = "MAIL",
+		[PHASE_RCPTTO] = "RCPT",    [PHASE_DATA] = "END-OF-MESSAGE",
 	};
 
 	return verbs[phase];
@@ -96,7 +97,8 @@ void session_ask(struct session *s, enum phase phase, void (*granted)(struct ses
 		granted(s);
 		return;
 	}
-	if (policy_ask(s->rules->policy, phase, &s->facts, &s->verdict, policy_has_said, s, &s->run) == POLICY_WAIT)
+	if (policy_ask(s->rules->policy, phase, &s->facts, &s->verdict, policy_has_said, s,
+		       &s->run) == POLICY_WAIT)
 		session_park(s, WAIT_POLICY, judged);
 	else
 		judged(s);

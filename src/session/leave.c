@@ -10,8 +10,8 @@
 #include "base/clock.h"
 
 enum {
-	GOODBYE_MS = 10000,	/* the last answer has so long to leave */
-	UNREAD_MAX = 256 << 10, /* swallowed before closing, so that no reset overtakes the last answer */
+	GOODBYE_MS = 10000, /* the last answer has so long to leave */
+	UNREAD_MAX = 256 << 10, /* swallowed before closing */
 };
 
 static void bury(struct burial *b)
@@ -36,8 +36,8 @@ void session_end(struct session *s, enum ending how)
 	/* Out of every count before the client can see the close (D37). */
 	audit_leave(&s->ticket);
 	session_give_caps(s);
-	/* What is unread when a socket is closed makes the kernel send a reset, which may overtake our
-	 * last answer. */
+	/* What is unread when a socket is closed makes the kernel send a reset, which may overtake
+	 * our last answer. */
 	if (how == END_TLS || (how != END_HANGUP && s->client.readable))
 		stream_drop_input(&s->client, UNREAD_MAX);
 	stream_close(&s->client);

@@ -56,7 +56,7 @@ struct settings {
 	const char *received_hostname;
 	uint32_t banner_delay_ms;     /* T11 */
 	uint32_t idle_ms;	      /* Idle_Time: nothing came for so long */
-	uint32_t command_ms;	      /* Command_Timeout: no whole command, or no more data, for so long */
+	uint32_t command_ms; /* Command_Timeout: no whole command, or no more data, for so long */
 	uint32_t transaction_ms;      /* Transaction_Timeout: from MAIL to the end of the message */
 	uint32_t max_errors;
 	uint32_t max_unproductive;
@@ -64,13 +64,13 @@ struct settings {
 	uint32_t max_rcpts_message;
 	uint32_t max_rcpts_connection;
 	uint64_t max_message_size;
-	size_t message_memory;	      /* octets of a message kept in memory, then a temporary file */
+	size_t message_memory; /* octets of a message kept in memory, then a temporary file */
 	bool require_ehlo;
 	bool open_relay;
 	struct tls_context *tls;      /* borrowed from the rules; NULL: TLS is not offered */
 	bool wrapped;		      /* Use_SSL: TLS from the first octet */
 	bool forgive_injection;	      /* what came with STARTTLS is ignored, not refused */
-	bool require_verified;	      /* TLS_Verify_Mode: no mail without a good client certificate */
+	bool require_verified; /* TLS_Verify_Mode: no mail without a good client certificate */
 	bool verified_may_relay;      /* TLS_Verified_Peer_Can_Relay */
 	struct cidr_list relay_hosts;
 	struct domain_list relay_domains;
@@ -78,7 +78,7 @@ struct settings {
 	const struct route_table *routes; /* borrowed from the rules */
 	const struct cap *caps;	      /* all must have room; in the order in which they are taken */
 	unsigned cap_count;
-	unsigned outer_caps;	      /* the first so many are of no Peer: the same for the whole door */
+	unsigned outer_caps; /* the first so many are of no Peer: the same for the whole door */
 	unsigned extensions;	      /* bits of enum extension */
 };
 

@@ -43,12 +43,14 @@ static void bad_line(struct session *s, enum stream_got got)
 	if (got == STREAM_LONG)
 		session_error(s, 500, "5.5.2 Error: line too long");
 	else
-		session_error(s, 500, "5.5.2 Error: bare <CR> or <LF> received, lines end with <CR><LF>");
+		session_error(s, 500,
+			      "5.5.2 Error: bare <CR> or <LF> received, lines end with <CR><LF>");
 }
 
 static void read_commands(struct session *s)
 {
-	for (int served = 0; s->wait == WAIT_NONE && !s->ended && s->state != SESSION_DATA; served++) {
+	for (int served = 0; s->wait == WAIT_NONE && !s->ended && s->state != SESSION_DATA;
+	     served++) {
 		struct slice line;
 		enum stream_got got;
 

@@ -40,8 +40,8 @@ enum session_wait {
 	WAIT_GOODBYE, /* the last answer is leaving */
 };
 
-/* An accepted connection. Takes fd; counts it, then begins (D37): behind a balancer (Proxy_Protocol)
- * when the PROXY header is there. Takes its own reference to rules. */
+/* An accepted connection. Takes fd; counts it, then begins (D37): behind a balancer
+ * (Proxy_Protocol) when the PROXY header is there. Takes its own reference to rules. */
 void session_begin(struct worker *w, struct rules *rules, const struct door *door, int fd,
 		   const struct addr *peer, uint16_t peer_port);
 

@@ -48,6 +48,7 @@ void worker_thin_out(void *arg)
 			continue; /* some have left meanwhile */
 		warn(w, oldest->rules->max_tarpitted);
 		stat_add(&w->stats.tarpits_cut, 1);
-		session_dismiss(oldest, END_CROWDED, "4.3.2 Too many clients are waiting, try again later");
+		session_dismiss(oldest, END_CROWDED,
+				"4.3.2 Too many clients are waiting, try again later");
 	}
 }

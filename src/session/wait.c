@@ -10,9 +10,10 @@
 enum { HANDSHAKE_MS = 300000 }; /* also where nothing else is limited */
 
 static const char *const wait_names[] = {
-	[WAIT_NONE] = "none",	  [WAIT_PROXY] = "proxy",   [WAIT_TLS] = "tls",	      [WAIT_BANNER] = "banner",
-	[WAIT_POLICY] = "policy", [WAIT_TARPIT] = "tarpit", [WAIT_RELAY] = "relay",   [WAIT_DISK] = "disk",
-	[WAIT_OUTPUT] = "output", [WAIT_GOODBYE] = "goodbye",
+	[WAIT_NONE] = "none",	    [WAIT_PROXY] = "proxy",   [WAIT_TLS] = "tls",
+	[WAIT_BANNER] = "banner",   [WAIT_POLICY] = "policy", [WAIT_TARPIT] = "tarpit",
+	[WAIT_RELAY] = "relay",	    [WAIT_DISK] = "disk",     [WAIT_OUTPUT] = "output",
+	[WAIT_GOODBYE] = "goodbye",
 };
 
 const char *session_wait_name(enum session_wait wait)
@@ -32,7 +33,8 @@ static int64_t patience_left(const struct session *s, uint64_t now)
 		{ s->heard_ms, set->idle_ms },
 		{ s->waiting_ms, set->command_ms },
 		{ s->waiting_ms, s->wait == WAIT_TLS ? HANDSHAKE_MS : 0 },
-		{ s->mail ? s->mail->began_ms : now, set->transaction_ms }, /* it may begin before we look again */
+		/* It may begin before we look again. */
+		{ s->mail ? s->mail->began_ms : now, set->transaction_ms },
 	};
 	int64_t least = -1;
 
@@ -74,7 +76,8 @@ static void timed_out(struct session *s)
 static int64_t delay_left(const struct session *s)
 {
 	int64_t waited = (int64_t)(clock_ms() - s->waiting_ms);
-	uint32_t delay = s->wait == WAIT_TARPIT ? s->verdict.delay_ms : s->settings->banner_delay_ms;
+	uint32_t delay =
+		s->wait == WAIT_TARPIT ? s->verdict.delay_ms : s->settings->banner_delay_ms;
 
 	return waited > delay ? 0 : delay - waited + 1;
 }

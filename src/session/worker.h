@@ -47,7 +47,8 @@ struct worker_stats {
 /* Only the worker's own thread adds. */
 static inline void stat_add(_Atomic uint64_t *stat, uint64_t n)
 {
-	atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) + n,
+			      memory_order_relaxed);
 }
 
 struct session;
