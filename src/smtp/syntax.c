@@ -160,8 +160,8 @@ syntax_fault syntax_helo(struct slice args, struct slice *name_out)
 	*name_out = args;
 	if (args.len == 0)
 		return "501 5.5.4 Syntax: EHLO hostname";
-	/* Honest clients send odd names, and RFC 5321 4.1.4 forbids refusing mail for them: a policy
-	 * may. Only what could not be logged or written into a header is refused. */
+	/* Honest clients send odd names, and RFC 5321 4.1.4 forbids refusing mail for them: a
+	 * policy may. Only what could not be logged or written into a header is refused. */
 	if (args.len > SMTP_DOMAIN_MAX || !syntax_is_text(args))
 		return "501 5.5.2 Helo command rejected: Invalid name";
 	return NULL;
