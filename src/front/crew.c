@@ -54,7 +54,9 @@ void crew_order(struct crew *crew, void (*carry_out)(struct hand *h, void *arg),
 
 	sem_init(&done, 0, 0);
 	for (unsigned i = 0; i < crew->count; i++) {
-		orders[i] = (struct order){ .hand = &crew->hands[i], .arg = arg, .carry_out = carry_out, .done = &done };
+		orders[i] = (struct order){
+			.hand = &crew->hands[i], .arg = arg, .carry_out = carry_out, .done = &done
+		};
 		loop_post(crew->hands[i].worker->loop, &orders[i].note, order_read);
 	}
 	for (unsigned i = 0; i < crew->count; i++) {
@@ -203,12 +205,14 @@ static bool open_door(struct crew *crew, const struct door *door, struct install
 	const char *why;
 
 	for (unsigned i = inherited; i < sockets; i++) {
-		int fd = listener_socket(&door->where, door->backlog, door->file_mode, sockets > 1, &why);
+		int fd = listener_socket(&door->where, door->backlog, door->file_mode, sockets > 1,
+					 &why);
 
 		if (fd < 0 && inherited > 0)
 			return true; /* what there was cannot be shared by more */
 		if (fd < 0) {
-			complain(complaints, (struct place){ 0 }, "cannot listen on %s: %s", door->name, why);
+			complain(complaints, (struct place){ 0 }, "cannot listen on %s: %s",
+				 door->name, why);
 			return false;
 		}
 		opening_add(in, door, i, fd);
@@ -243,7 +247,8 @@ bool crew_install(struct crew *crew, struct rules *rules, struct complaints *com
 	/* With another number of workers the sockets go round anew: none is closed on the way. */
 	anew = fine && crew->rules != NULL && rules->workers != before;
 	if (anew && !crew_gather(crew, &crew->inherited, &crew->inherited_count)) {
-		complain(complaints, (struct place){ 0 }, "Workers cannot change: too few descriptors");
+		complain(complaints, (struct place){ 0 },
+			 "Workers cannot change: too few descriptors");
 		fine = anew = false;
 	}
 	if (anew) {
@@ -459,7 +464,8 @@ static void errand_visit(struct note *n)
 }
 
 void crew_send(struct crew *crew, struct errand *e, struct loop *from,
-	       void (*visit)(struct errand *self, struct worker *w), void (*home)(struct errand *self))
+	       void (*visit)(struct errand *self, struct worker *w),
+	       void (*home)(struct errand *self))
 {
 	e->crew = crew;
 	e->loop = from;

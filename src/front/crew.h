@@ -22,14 +22,16 @@ struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname)
 /* After crew_join, and after jobs_free: what the disk threads still had to tell is told here. */
 void crew_free(struct crew *crew);
 unsigned crew_size(const struct crew *crew); /* how many take new sessions */
-/* How many threads there are: those that a reload took the doors from finish what they have, and wait. */
+/* How many threads there are: those that a reload took the doors from finish what they have, and
+ * wait. */
 unsigned crew_threads(const struct crew *crew);
 struct loop *crew_loop(struct crew *crew, unsigned worker);
 
 /*
  * Open the doors of these rules that are not open yet, close those that they no longer have, and
- * let new sessions begin with them; with another rules->workers, by so many workers. Everything that can fail is done first: false leaves the doors
- * and rules as they were. Takes its own reference.
+ * let new sessions begin with them; with another rules->workers, by so many workers. Everything
+ * that can fail is done first: false leaves the doors and rules as they were. Takes its own
+ * reference.
  */
 bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints);
 
@@ -81,7 +83,8 @@ struct errand {
 	void (*home)(struct errand *self);
 };
 void crew_send(struct crew *crew, struct errand *e, struct loop *from,
-	       void (*visit)(struct errand *self, struct worker *w), void (*home)(struct errand *self));
+	       void (*visit)(struct errand *self, struct worker *w),
+	       void (*home)(struct errand *self));
 
 /* The sum of one statistic over all workers; any thread. */
 struct crew_stats {

@@ -1,6 +1,6 @@
 /*
- * inside - the crew's own structs, for its two files: crew.c (doors, stopping, looking in) and pass.c
- * (from one process to another). Nobody outside front/ includes it.
+ * inside - the crew's own structs, for its two files: crew.c (doors, stopping, looking in) and
+ * pass.c (from one process to another). Nobody outside front/ includes it.
  */
 #ifndef FRONT_INSIDE_H
 #define FRONT_INSIDE_H
