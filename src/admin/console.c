@@ -305,8 +305,8 @@ bool console_sockets(const struct console *console, struct crew_socket **out, un
 	for (; count < console->entrance_count; count++) {
 		const struct entrance *e = &console->entrances[count];
 
-		list[count] = (struct crew_socket){ e->door.where,
-						    fcntl(listener_fd(e->listener), F_DUPFD_CLOEXEC, 0) };
+		list[count] = (struct crew_socket){ e->door.where, fcntl(listener_fd(e->listener),
+									 F_DUPFD_CLOEXEC, 0) };
 		if (list[count].fd < 0)
 			break;
 	}
