@@ -59,7 +59,7 @@ static void make_dirs(const struct site *site)
 		char *dir = dir_of(p);
 
 		if (p->access != SITE_READS && dir[0] == '/')
-			(void)make_dir(dir, &site->user); /* can_use tells, as the one who will use it */
+			(void)make_dir(dir, &site->user); /* can_use tells, as who will use it */
 		free(dir);
 	}
 }
@@ -82,8 +82,9 @@ static bool can_use(const struct site *site, struct complaints *complaints)
 			complain(complaints, p->at, "State_Dir %s: %s", p->path, strerror(errno));
 			fine = false;
 		} else if (!may) {
-			complain_warn(complaints, p->at, "this user cannot %s %s: %s", wants[p->access],
-				      p->access == SITE_READS ? p->path : dir, strerror(errno));
+			complain_warn(complaints, p->at, "this user cannot %s %s: %s",
+				      wants[p->access], p->access == SITE_READS ? p->path : dir,
+				      strerror(errno));
 		}
 		free(dir);
 	}
@@ -139,8 +140,8 @@ bool confine(const struct site *site, struct confinement *out, struct complaints
 	if (wrong == NULL && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		wrong = "no_new_privs could not be set";
 	if (wrong != NULL) {
-		complain(complaints, (struct place){ 0 }, "User %s: %s", site->user.name ? site->user.name : "",
-			 wrong);
+		complain(complaints, (struct place){ 0 }, "User %s: %s",
+			 site->user.name ? site->user.name : "", wrong);
 		return false;
 	}
 	name_user(site, out);
@@ -150,7 +151,8 @@ bool confine(const struct site *site, struct confinement *out, struct complaints
 		fence_paths(site);
 		wrong = fence_close();
 	}
-	say_state(out->landlock, sizeof out->landlock, "Landlock", site->landlock, wrong, complaints);
+	say_state(out->landlock, sizeof out->landlock, "Landlock", site->landlock, wrong,
+		  complaints);
 	wrong = site->seccomp ? filter_install() : NULL;
 	say_state(out->seccomp, sizeof out->seccomp, "Seccomp", site->seccomp, wrong, complaints);
 	return true;

@@ -1,6 +1,7 @@
 /*
  * confine - the daemon gives up what it does not need: its user, its reach (guard/fence.h), its
- * system calls (guard/filter.h). Once, before the first thread: all of it is inherited, none shared.
+ * system calls (guard/filter.h). Once, before the first thread: all of it is inherited, none
+ * shared.
  *
  * Before the sockets too: those of one port must all be one user's (SO_REUSEPORT), and a reload
  * opens some after the start. The right to open low ports is kept instead.

@@ -75,7 +75,8 @@ static bool point_log(const struct site *site, struct complaints *complaints)
 	if (site->log_file != NULL)
 		fd = open(site->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0) {
-		complain(complaints, (struct place){ 0 }, "Log_File %s: %s", site->log_file, strerror(errno));
+		complain(complaints, (struct place){ 0 }, "Log_File %s: %s", site->log_file,
+			 strerror(errno));
 		return false;
 	}
 	log_move(fd);
@@ -127,7 +128,8 @@ int daemon_check(const char *file)
 	world_close(&d);
 	complaints_print(&complaints, stderr);
 	if (fine)
-		printf("%s: configuration is fine%s\n", file, complaints.warnings ? ", with warnings" : "");
+		printf("%s: configuration is fine%s\n", file,
+		       complaints.warnings ? ", with warnings" : "");
 	complaints_free(&complaints);
 	return fine ? 0 : EXIT_CONFIG;
 }
@@ -144,7 +146,8 @@ static bool reload(void *owner, struct complaints *complaints)
 	pthread_mutex_lock(&d->reload_lock);
 	notify_reloading();
 	if (d->heir != NULL && !d->heir_gone) /* it would lack the doors that are opened now */
-		complain(complaints, (struct place){ 0 }, "handing over: the new one reads its own configuration");
+		complain(complaints, (struct place){ 0 },
+			 "handing over: the new one reads its own configuration");
 	fresh = complaints->errors == 0 ? load(d, complaints) : NULL;
 	fine = fresh != NULL && point_log(fresh, complaints) &&
 	       crew_install(d->crew, fresh->rules, complaints);
@@ -205,7 +208,8 @@ static void signals_block(sigset_t *ours)
 	sigaddset(ours, SIGUSR1);
 	sigaddset(ours, SIGNAL_DRAIN);
 	sigaddset(ours, SIGNAL_HANDED);
-	pthread_sigmask(SIG_BLOCK, ours, NULL); /* before the first thread, so that none gets them */
+	/* Before the first thread, so that none gets them. */
+	pthread_sigmask(SIG_BLOCK, ours, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file too big is an error of write() */
 }
@@ -268,7 +272,8 @@ static void hand_over(void *owner, int fd)
 static void begin_to_end(struct daemon *d)
 {
 	notify_stopping();
-	log_info("upgrade: handed over, %llu sessions to finish", (unsigned long long)crew_sessions(d->crew));
+	log_info("upgrade: handed over, %llu sessions to finish",
+		 (unsigned long long)crew_sessions(d->crew));
 	d->handed_until_ms = clock_ms() + drain_ms(d);
 }
 
@@ -328,7 +333,8 @@ static void serve(struct daemon *d, const sigset_t *ours)
 			crew_drain(d->crew, UINT32_MAX);
 		} else if (sig == SIGTERM || sig == SIGINT) {
 			notify_stopping();
-			log_info(stopping ? "stopping at once" : "stopping: %llu sessions to finish",
+			log_info(stopping ? "stopping at once"
+					  : "stopping: %llu sessions to finish",
 				 (unsigned long long)crew_sessions(d->crew));
 			crew_drain(d->crew, stopping ? 0 : drain_ms(d));
 			stopping = true;
@@ -364,10 +370,12 @@ static struct console *open_console(struct daemon *d, const struct inheritance *
 	const struct site *site = d->site;
 	struct console_door *doors = mem_array(site->control_count, sizeof *doors);
 	struct console_world world = {
-		.audit = d->audit, .crew = d->crew, .ledger = d->ledger, .version = VERSION, .owner = d,
-		.hand_over = hand_over, .reload = reload, .drain = ask_drain, .stop = ask_stop, .file = file_of,
-		.started_wall_ms = clock_wall_ms(), .user = d->confinement.user,
-		.landlock = d->confinement.landlock, .seccomp = d->confinement.seccomp,
+		.audit = d->audit, .crew = d->crew, .ledger = d->ledger,
+		.version = VERSION, .started_wall_ms = clock_wall_ms(),
+		.user = d->confinement.user, .landlock = d->confinement.landlock,
+		.seccomp = d->confinement.seccomp,
+		.owner = d, .hand_over = hand_over, .reload = reload, .drain = ask_drain,
+		.stop = ask_stop, .file = file_of,
 	};
 	struct console *console;
 
@@ -449,7 +457,7 @@ static void close_all(struct daemon *d)
 	if (d->crew != NULL)
 		crew_join(d->crew);
 	if (d->jobs != NULL)
-		jobs_free(d->jobs); /* what it still has to say is heard when the workers' loops are freed */
+		jobs_free(d->jobs); /* its last news are heard when the workers' loops are freed */
 	crew_free(d->crew);
 	world_close(d);
 }

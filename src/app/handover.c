@@ -93,7 +93,8 @@ static bool say_with_fd(struct handover *h, const char *what, const char *name, 
 	while (bytes.iov_len > 0) {
 		ssize_t n = sendmsg(h->fd, &m, MSG_NOSIGNAL);
 
-		if (n < 0 && ((errno != EAGAIN && errno != EINTR) || !wait_for(h, POLLOUT, ANSWER_MS)))
+		if (n < 0 &&
+		    ((errno != EAGAIN && errno != EINTR) || !wait_for(h, POLLOUT, ANSWER_MS)))
 			break;
 		if (n > 0) {
 			bytes.iov_base = (char *)bytes.iov_base + n;
@@ -286,11 +287,13 @@ static bool give_sockets(struct handover *h, const struct inheritance *all)
 	bool fine = true;
 
 	for (unsigned i = 0; i < all->door_count; i++) {
-		fine = fine && say_with_fd(h, "socket", endpoint_print(&all->doors[i].where, name), all->doors[i].fd);
+		fine = fine && say_with_fd(h, "socket", endpoint_print(&all->doors[i].where, name),
+					   all->doors[i].fd);
 		close(all->doors[i].fd);
 	}
 	for (unsigned i = 0; i < all->console_count; i++) {
-		fine = fine && say_with_fd(h, "console", all->consoles[i].where.path, all->consoles[i].fd);
+		fine = fine &&
+		       say_with_fd(h, "console", all->consoles[i].where.path, all->consoles[i].fd);
 		close(all->consoles[i].fd);
 	}
 	return fine;
@@ -384,7 +387,8 @@ struct handover *handover_ask(const struct handover_world *world, const struct e
 		return NULL;
 	wrong = ask(fd);
 	if (wrong != NULL) {
-		complain(complaints, (struct place){ 0 }, "upgrade: who runs does not hand over: %s", wrong);
+		complain(complaints, (struct place){ 0 },
+			 "upgrade: who runs does not hand over: %s", wrong);
 		close(fd);
 		return NULL;
 	}

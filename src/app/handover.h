@@ -4,9 +4,9 @@
  * The new one says `upgrade` to the control socket. On that connection the old one sends its
  * listening sockets, every one, then a line for each session that it holds (audit/elsewhere.h), and
  * `now`. The new one opens its doors on them and says `taken`; until then the old one accepts as
- * well, and if the new one goes away nothing has happened. Then the old one stops listening and only
- * serves what it has. All the time both tell each other who enters and leaves, so that policy in
- * either sees the sum, and the end of the connection is the leave of all that are left.
+ * well, and if the new one goes away nothing has happened. Then the old one stops listening and
+ * only serves what it has. All the time both tell each other who enters and leaves, so that policy
+ * in either sees the sum, and the end of the connection is the leave of all that are left.
  *
  * The lines of the old one are `socket PATH-OR-ADDRESS` and `console PATH`, each with a descriptor,
  * then `now`; of the new one `taken`; of both those of audit/elsewhere.h.
@@ -23,7 +23,8 @@ struct handover_world {
 	struct audit *audit;
 	struct crew *crew;
 	void *owner;
-	/* The old one's, from the handover's thread: the new one listens; or it has gone before that. */
+	/* The old one's, from the handover's thread: the new one listens; or it has gone before
+	 * that. */
 	void (*handed)(void *owner);
 	void (*given_up)(void *owner);
 };
@@ -52,7 +53,8 @@ void handover_taken(struct handover *h);
 
 /* The other has gone. Any thread. */
 bool handover_is_over(const struct handover *h);
-/* What there is to say is said; then all that was counted for the other leaves. NULL is harmless. */
+/* What there is to say is said; then all that was counted for the other leaves. NULL
+ * is harmless. */
 void handover_end(struct handover *h);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "base/log.h"
 
-static const char *count(void *owner, const struct facts *facts, struct slice service, const struct cidr *block,
-			 uint64_t *out)
+static const char *count(void *owner, const struct facts *facts, struct slice service,
+			 const struct cidr *block, uint64_t *out)
 {
 	struct host *host = owner;
 	struct audit_scope scope = { 0 };
@@ -15,7 +15,8 @@ static const char *count(void *owner, const struct facts *facts, struct slice se
 	if (slice_equal(service, SLICE("LISTENER"))) {
 		if (facts->endpoint == NULL)
 			return "there is no current listener";
-		scope = (struct audit_scope){ audit_endpoint_service(facts->endpoint), facts->endpoint };
+		scope = (struct audit_scope){ audit_endpoint_service(facts->endpoint),
+					      facts->endpoint };
 	} else {
 		const char *wrong = audit_scope_find(host->audit, service, &scope);
 
@@ -29,8 +30,9 @@ static const char *count(void *owner, const struct facts *facts, struct slice se
 static const char *kind_name(enum action_kind kind)
 {
 	static const char *const names[] = {
-		[ACTION_TARPIT] = "tarpit", [ACTION_REPLY] = "reply", [ACTION_DISCONNECT] = "disconnect",
-		[ACTION_KEEP] = "keep",	    [ACTION_ERROR] = "error", [ACTION_COUNT] = "count",
+		[ACTION_TARPIT] = "tarpit",	    [ACTION_REPLY] = "reply",
+		[ACTION_DISCONNECT] = "disconnect", [ACTION_KEEP] = "keep",
+		[ACTION_ERROR] = "error",	    [ACTION_COUNT] = "count",
 	};
 
 	return names[kind];
@@ -62,7 +64,8 @@ static void cause_print(const struct audit_read *cause, char *out, size_t size)
 static void acted(void *owner, const struct facts *facts, const struct action *a)
 {
 	struct host *host = owner;
-	char client[ADDR_TEXT_MAX], effect[512], cause[160], rule[256], counter[128], block[CIDR_TEXT_MAX] = "";
+	char client[ADDR_TEXT_MAX], effect[512], cause[160], rule[256], counter[128],
+		block[CIDR_TEXT_MAX] = "";
 
 	ledger_add(host->ledger, facts->session, &facts->peer, a);
 	if (!log_wants(LOG_INFO))
@@ -77,23 +80,28 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 	log_event(LOG_INFO, "action", facts->session,
 		  (struct log_field[]){
 			  LOG_STR("client", client),
-			  LOG_STR("listener", facts->endpoint ? audit_endpoint_name(facts->endpoint) : ""),
-			  LOG_STR("phase", phase_name(a->phase)), LOG_STR("action", kind_name(a->kind)),
-			  LOG_STR("function", a->name), LOG_STR("rule", rule), LOG_INT("code", a->code),
+			  LOG_STR("listener",
+				  facts->endpoint ? audit_endpoint_name(facts->endpoint) : ""),
+			  LOG_STR("phase", phase_name(a->phase)),
+			  LOG_STR("action", kind_name(a->kind)), LOG_STR("function", a->name),
+			  LOG_STR("rule", rule), LOG_INT("code", a->code),
 			  LOG_INT("delay_ms", a->ms), LOG_STR("counter", counter),
-			  LOG_STR("service", a->cause ? a->cause->service : ""), LOG_STR("prefix", block),
+			  LOG_STR("service", a->cause ? a->cause->service : ""),
+			  LOG_STR("prefix", block),
 			  LOG_INT("value", a->cause ? (int64_t)a->cause->count : 0),
 			  LOG_INT("observe", a->observe), LOG_END },
-		  "%s: %s%s at %s for unknown[%s] by %s%s%s%s%s", a->observe ? "observe" : "action", a->name, effect,
-		  phase_name(a->phase), client, rule, cause, counter[0] ? " (" : "", counter, counter[0] ? ")" : "");
+		  "%s: %s%s at %s for unknown[%s] by %s%s%s%s%s", a->observe ? "observe" : "action",
+		  a->name, effect, phase_name(a->phase), client, rule, cause,
+		  counter[0] ? " (" : "", counter, counter[0] ? ")" : "");
 }
 
-static void logged(void *owner, const struct facts *facts, const char *file, unsigned line, struct slice text)
+static void logged(void *owner, const struct facts *facts, const char *file, unsigned line,
+		   struct slice text)
 {
 	(void)owner;
 	log_event(LOG_INFO, "script", facts != NULL ? facts->session : 0,
-		  (struct log_field[]){ LOG_STR("rule", file), LOG_INT("line", line), LOG_END }, "%s:%u: %.*s", file,
-		  line, SLICE_ARGS(text));
+		  (struct log_field[]){ LOG_STR("rule", file), LOG_INT("line", line), LOG_END },
+		  "%s:%u: %.*s", file, line, SLICE_ARGS(text));
 }
 
 static struct loop *loop_of(void *owner, unsigned worker)

@@ -85,7 +85,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.about = "Log lines for people, or JSON objects for programs." },
 	[OPT_LOG_LEVEL] = { "Log_Level", OPTION_CHOICE, G, .standard = "info",
 		.choices = log_levels,
-		.about = "The least that is logged. What becomes of sessions and mails is `info`." },
+		.about = "The least that is logged. What becomes of sessions and mails "
+			 "is `info`." },
 	[OPT_LOG_FILE] = { "Log_File", OPTION_PATH, G,
 		.example = "\"/var/log/tidewaiter/tidewaiter.log\"", .absent = "standard error",
 		.about = "Where log lines go. SIGUSR1 opens it anew." },
@@ -221,7 +222,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.about = "The certificate and those that vouch for it, in PEM, the own one first. "
 			 "With it TLS is offered. Read again at every reload." },
 	[OPT_TLS_KEY] = { "TLS_Key", OPTION_PATH, G | E | L | P | HOST,
-		.example = "\"/etc/tidewaiter/tls/mx.key\"", .absent = "the file of TLS_Certificate",
+		.example = "\"/etc/tidewaiter/tls/mx.key\"",
+		.absent = "the file of TLS_Certificate",
 		.about = "The certificate's private key, in PEM, without a password." },
 	[OPT_TLS_CLIENT_CA] = { "TLS_Client_CA", OPTION_PATH, G | E | L | P,
 		.example = "\"/etc/tidewaiter/tls/partners.pem\"",

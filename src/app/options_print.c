@@ -356,8 +356,10 @@ static void print_sample_option(const struct option_row *row, const char *indent
 
 static void print_sample(FILE *out)
 {
-	fputs("# /etc/tidewaiter/tidewaiter.conf, see tidewaiter.conf(5). What is commented out is the\n"
-	      "# default, or where there is none an example. Made from src/app/options.c by `make docs`.\n",
+	fputs("# /etc/tidewaiter/tidewaiter.conf, see tidewaiter.conf(5). What is commented out"
+	      " is the\n"
+	      "# default, or where there is none an example. Made from src/app/options.c by"
+	      " `make docs`.\n",
 	      out);
 	for (unsigned i = 0; i < sizeof samples / sizeof *samples; i++) {
 		enum scope_kind kind = samples[i].kind;

@@ -114,7 +114,8 @@ static void user_stays(struct build *b, const struct conf_option *o, const char 
 static void user_build(struct build *b, const struct chain *top)
 {
 	const struct conf_option *o = chain_find(top, OPT_USER), *g = chain_find(top, OPT_GROUP);
-	const char *name = chain_text(top, OPT_USER, NULL), *group = chain_text(top, OPT_GROUP, NULL);
+	const char *name = chain_text(top, OPT_USER, NULL),
+		   *group = chain_text(top, OPT_GROUP, NULL);
 	const char *unknown;
 
 	if (b->world->running != NULL) {
@@ -173,7 +174,8 @@ static struct rules *rules_build(struct build *b, struct policy_set *policy)
 	all->rules.spool_dir = b->state_dir;
 	all->rules.hop_limit = HOP_LIMIT;
 	all->rules.workers = b->workers;
-	all->rules.max_tarpitted = most_tarpitted(&(struct chain){ .at = { &b->conf->top }, .count = 1 });
+	all->rules.max_tarpitted =
+		most_tarpitted(&(struct chain){ .at = { &b->conf->top }, .count = 1 });
 	all->rules.free = rules_free;
 	doors_build(b, &all->rules);
 	all->recipes = b->recipes;

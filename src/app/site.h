@@ -72,7 +72,8 @@ struct site_world {
 };
 
 /* NULL: complaints has errors. Warnings may be there either way. */
-struct site *site_load(const char *file, const struct site_world *world, struct complaints *complaints);
+struct site *site_load(const char *file, const struct site_world *world,
+		       struct complaints *complaints);
 void site_free(struct site *site); /* gives its reference to the rules back; NULL is harmless */
 
 #endif

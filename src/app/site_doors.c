@@ -381,7 +381,8 @@ static void check_proxies(struct build *b, const struct conf_scope *listen,
 
 	if (chain_truth(&chain, OPT_PROXY_PROTOCOL) && !chain_find(&chain, OPT_PROXY_HOSTS))
 		complain(b->complaints, listen->at,
-			 "Listen \"%s\" with Proxy_Protocol has nobody to believe, expected Proxy_Hosts",
+			 "Listen \"%s\" with Proxy_Protocol has nobody to believe, expected "
+			 "Proxy_Hosts",
 			 listen->title);
 }
 

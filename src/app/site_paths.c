@@ -1,6 +1,6 @@
 /*
- * site_paths - every path that a configuration names, so that the daemon can be kept from all others,
- * and so that a reload which names one outside is refused before it half works.
+ * site_paths - every path that a configuration names, so that the daemon can be kept from all
+ * others, and so that a reload which names one outside is refused before it half works.
  */
 #include <stdlib.h>
 

@@ -57,8 +57,9 @@ static bool show(struct build *b, struct tls_context *ctx, const struct conf_opt
 		return set(b, ctx, key, tls_set_key);
 	if (chain->value_read == NULL || tls_set_key(ctx, chain->value_read->text) == NULL)
 		return true;
-	complain(b->complaints, chain->value.at, "%s is \"%.200s\", which holds no key, expected a TLS_Key",
-		 chain->row->name, chain->value.text);
+	complain(b->complaints, chain->value.at,
+		 "%s is \"%.200s\", which holds no key, expected a TLS_Key", chain->row->name,
+		 chain->value.text);
 	return false;
 }
 
@@ -110,10 +111,12 @@ static bool lacks_certificate(struct build *b, const struct tls_recipe *r)
 	for (unsigned i = 0; i < AROUND && host == NULL; i++)
 		host = r->hosts[i];
 	if (wrapped != NULL && wrapped->value_read != NULL && wrapped->value_read->truth)
-		complain(b->complaints, wrapped->at, "Use_SSL without a TLS_Certificate, expected one");
+		complain(b->complaints, wrapped->at,
+			 "Use_SSL without a TLS_Certificate, expected one");
 	if (host != NULL)
 		complain(b->complaints, host->at,
-			 "TLS_Host \"%s\" without a TLS_Certificate around it, expected one for other names",
+			 "TLS_Host \"%s\" without a TLS_Certificate around it, expected one for "
+			 "other names",
 			 host->title);
 	return true;
 }
@@ -128,7 +131,8 @@ static bool set_verification(struct build *b, struct tls_context *ctx, const str
 		return true;
 	if (r->options[CLIENT_CA] != NULL)
 		return set(b, ctx, r->options[CLIENT_CA], tls_set_client_ca);
-	complain(b->complaints, mode->at, "TLS_Verify_Mode require without a TLS_Client_CA, expected one");
+	complain(b->complaints, mode->at,
+		 "TLS_Verify_Mode require without a TLS_Client_CA, expected one");
 	return false;
 }
 
@@ -165,7 +169,8 @@ static struct tls_recipe recipe_of(const struct chain *c)
 }
 
 /* The one that was made already, or a new one without its context. */
-static struct tls_recipe *recipe_find(struct build *b, const struct tls_recipe *wanted, bool *is_new)
+static struct tls_recipe *recipe_find(struct build *b, const struct tls_recipe *wanted,
+				      bool *is_new)
 {
 	struct tls_recipe *r;
 
@@ -236,8 +241,8 @@ void tls_recipes_free(struct tls_recipes *recipes)
 
 /* --- what is wrong --- */
 
-static void check_peers(struct build *b, const struct conf_scope *of, const struct conf_scope *listen,
-			const struct conf_scope *esmtp)
+static void check_peers(struct build *b, const struct conf_scope *of,
+			const struct conf_scope *listen, const struct conf_scope *esmtp)
 {
 	struct chain c = { .at = { NULL, listen, esmtp, &b->conf->top }, .count = 4 };
 
