@@ -1,4 +1,5 @@
-/* Judy arrays, address to count; IPv6 in two steps. It could count ranges of IPv4 addresses, not of sessions. */
+/* Judy arrays, address to count; IPv6 in two steps. It could count ranges of IPv4 addresses, not of
+ * sessions. */
 #include <Judy.h>
 #include <stdlib.h>
 
@@ -24,7 +25,8 @@ static void arrays_free(void *counter)
 	Word_t hi = 0;
 
 	if (a->is_v6)
-		for (PPvoid_t low = JudyLFirst(a->top, &hi, NULL); low != NULL; low = JudyLNext(a->top, &hi, NULL))
+		for (PPvoid_t low = JudyLFirst(a->top, &hi, NULL); low != NULL;
+		     low = JudyLNext(a->top, &hi, NULL))
 			JudyLFreeArray(low, NULL);
 	JudyLFreeArray(&a->top, NULL);
 	free(a);

@@ -1,4 +1,5 @@
-/* One hash table of exact addresses: what one would write first. Answers no prefix, takes no lock. */
+/* One hash table of exact addresses: what one would write first. Answers no prefix, takes
+ * no lock. */
 #include <stdlib.h>
 #include <uthash.h>
 

@@ -48,11 +48,14 @@ double measure_quantile(double *samples, size_t n, double q)
 	return samples[(size_t)((double)(n - 1) * q)];
 }
 
-/* A walk over all lines of the range, in an order (a full-period generator's) that nothing foretells. */
+/* A walk over all lines of the range, in an order (a full-period generator's) that nothing
+ * foretells. */
 double measure_latency_ns(void)
 {
-	enum { RANGE = 64 << 20, HUGE = 2 << 20, LINE = 64, LINES = RANGE / LINE, CHUNKS = 100, STEPS = 5000 };
-	unsigned char *map = mmap(NULL, RANGE + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	enum { RANGE = 64 << 20, HUGE = 2 << 20, LINE = 64, LINES = RANGE / LINE };
+	enum { CHUNKS = 100, STEPS = 5000 };
+	unsigned char *map = mmap(NULL, RANGE + HUGE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned char *at = map + (HUGE - (uintptr_t)map % HUGE);
 	double chunks[CHUNKS];
 	uint64_t x = 1;

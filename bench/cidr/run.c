@@ -37,8 +37,9 @@ static double least(double a, double b)
 enum sense { AT_MOST, AT_LEAST };
 
 /* kind: of the workload. The note says more in numbers of its own. */
-__attribute__((format(printf, 7, 8))) static void row(const char *kind, const char *what, double measured,
-						      const char *unit, enum sense sense, double goal,
+__attribute__((format(printf, 7, 8))) static void row(const char *kind, const char *what,
+						      double measured, const char *unit,
+						      enum sense sense, double goal,
 						      const char *note, ...)
 {
 	bool pass = sense == AT_LEAST ? measured >= goal : measured <= goal;
@@ -46,8 +47,8 @@ __attribute__((format(printf, 7, 8))) static void row(const char *kind, const ch
 
 	goals_seen++;
 	misses += !pass;
-	printf("%-4s %-38s %8.4g %-6s %s %5.4g %7.2f  %s  ", kind, what, measured, unit, sense == AT_LEAST ? ">=" : "<=",
-	       goal, measured / goal, pass ? "pass" : "MISS");
+	printf("%-4s %-38s %8.4g %-6s %s %5.4g %7.2f  %s  ", kind, what, measured, unit,
+	       sense == AT_LEAST ? ">=" : "<=", goal, measured / goal, pass ? "pass" : "MISS");
 	va_start(args, note);
 	vprintf(note, args);
 	va_end(args);
@@ -122,7 +123,8 @@ static double churn_of(const struct kind *kind, struct workload *w, struct op *o
 	return best;
 }
 
-static void measure_slowest(struct cidr_tree *tree, struct workload *w, struct cidr *blocks, unsigned key, double goal)
+static void measure_slowest(struct cidr_tree *tree, struct workload *w, struct cidr *blocks,
+			    unsigned key, double goal)
 {
 	enum { EACH = 4000 };
 	double slowest = 0;
@@ -137,8 +139,8 @@ static void measure_slowest(struct cidr_tree *tree, struct workload *w, struct c
 		if (best > slowest)
 			slowest = best, slowest_len = len;
 	}
-	row(w->name, "count, slowest of the longer lengths", slowest / latency, "L", AT_MOST, goal, "/%u, %.0f ns",
-	    slowest_len, slowest);
+	row(w->name, "count, slowest of the longer lengths", slowest / latency, "L", AT_MOST, goal,
+	    "/%u, %.0f ns", slowest_len, slowest);
 }
 
 /* --- two threads --- */
@@ -196,11 +198,14 @@ static void *work(void *arg)
 			}
 			cidr_tree_leave(w->tree, &w->ops[2 * pair + back].addr);
 			for (unsigned q = 0; q < w->questions; q++)
-				answers += cidr_tree_count(w->tree, &w->blocks[pair * w->questions + q]);
+				answers += cidr_tree_count(w->tree,
+							   &w->blocks[pair * w->questions + q]);
 			cidr_tree_enter(w->tree, &w->ops[2 * pair + !back].addr);
 			atomic_store_explicit(&w->done, i, memory_order_relaxed);
-			if (i % CHUNK == CHUNK - 1 && (w->other == NULL || done_by(w->other) - others > CHUNK / 2))
-				chunks[counted++] = (measure_cpu_ns() - begun) / CHUNK / (2 + w->questions);
+			if (i % CHUNK == CHUNK - 1 &&
+			    (w->other == NULL || done_by(w->other) - others > CHUNK / 2))
+				chunks[counted++] =
+					(measure_cpu_ns() - begun) / CHUNK / (2 + w->questions);
 		}
 	} while (w->stop != NULL && !atomic_load(w->stop));
 	w->ns = counted > 0 ? measure_quantile(chunks, counted, 0.1) : 0;
@@ -208,12 +213,13 @@ static void *work(void *arg)
 	return answers == 1 ? arg : NULL; /* it is used */
 }
 
-static void worker_init(struct worker *worker, struct cidr_tree *tree, struct workload *w, unsigned nth,
-			unsigned questions)
+static void worker_init(struct worker *worker, struct cidr_tree *tree, struct workload *w,
+			unsigned nth, unsigned questions)
 {
 	enum { PAIRS = 50000 };
 
-	*worker = (struct worker){ .tree = tree, .pairs = PAIRS, .questions = questions, .cpu = nth };
+	*worker =
+		(struct worker){ .tree = tree, .pairs = PAIRS, .questions = questions, .cpu = nth };
 	worker->ops = mem_array(2 * PAIRS, sizeof *worker->ops);
 	worker->blocks = mem_array(PAIRS * questions, sizeof *worker->blocks);
 	workload_churn(w, worker->ops, 2 * PAIRS, nth, 2);
@@ -245,7 +251,8 @@ static double both_at_work(struct worker workers[2])
  * all on this machine, which may be two halves of one core, a tree for each of them tells: nothing
  * is shared then but the machine.
  */
-static void measure_two_threads(const struct kind *kind, struct cidr_tree *tree, const struct workload *given)
+static void measure_two_threads(const struct kind *kind, struct cidr_tree *tree,
+				const struct workload *given)
 {
 	struct cidr_tree *own = kind->new(given->family);
 	struct workload w;
@@ -273,8 +280,9 @@ static void measure_two_threads(const struct kind *kind, struct cidr_tree *tree,
 		apart = ns > 0 ? least(apart, ns) : apart;
 		workers[1].tree = tree;
 	}
-	row(w.name, "two threads against one", shared > 0 ? 2 * one / shared : 0, "x", AT_LEAST, 1.8,
-	    "%.0f, %.0f ns; with a tree each %.2f x", shared, one, apart > 0 ? 2 * one / apart : 0);
+	row(w.name, "two threads against one", shared > 0 ? 2 * one / shared : 0, "x", AT_LEAST,
+	    1.8, "%.0f, %.0f ns; with a tree each %.2f x", shared, one,
+	    apart > 0 ? 2 * one / apart : 0);
 	for (unsigned i = 0; i < 2; i++)
 		worker_fini(&workers[i]);
 	workload_free(&w);
@@ -317,12 +325,15 @@ static void measure_tails(struct cidr_tree *tree, const struct workload *given, 
 	for (unsigned is_short = 0; is_short < 2; is_short++) {
 		for (unsigned i = 0; i < COUNT; i++) {
 			unsigned bits = w.family == ADDR_V4 ? 32 : 128;
-			unsigned len = is_short ? (unsigned)random_below(&w.random, key)
-						: key + (unsigned)random_below(&w.random, bits - key + 1);
+			unsigned len =
+				is_short ? (unsigned)random_below(&w.random, key)
+					 : key + (unsigned)random_below(&w.random, bits - key + 1);
 
 			workload_blocks(&w, &blocks[i], 1, len);
 		}
-		row_l(w.name, is_short ? "count p99.9 under updates, shorter" : "count p99.9 under updates, longer",
+		row_l(w.name,
+		      is_short ? "count p99.9 under updates, shorter"
+			       : "count p99.9 under updates, longer",
 		      tail_of(tree, blocks, COUNT), is_short ? 20 : 6);
 	}
 	atomic_store(&stop, true);
@@ -345,7 +356,8 @@ static void row_memory(const struct goals *g, const char *what, size_t bytes)
 {
 	double each = bytes > MIB ? (double)(bytes - MIB) / addresses : 0;
 
-	row(g->kind, what, each, "B/addr", AT_MOST, g->bytes, "%.1f MiB in all", (double)bytes / MIB);
+	row(g->kind, what, each, "B/addr", AT_MOST, g->bytes, "%.1f MiB in all",
+	    (double)bytes / MIB);
 }
 
 static void measure_family(const struct goals *g)
@@ -390,8 +402,8 @@ static void measure_family(const struct goals *g)
 	cidr_tree_trim(tree);
 	before = measure_resident();
 	cidr_tree_free(tree);
-	row(g->kind, "memory left when all have left", (double)(before - measure_resident()) / MIB, "MiB", AT_MOST, 1, "%s",
-	    "");
+	row(g->kind, "memory left when all have left", (double)(before - measure_resident()) / MIB,
+	    "MiB", AT_MOST, 1, "%s", "");
 	workload_free(&w);
 }
 
@@ -405,7 +417,8 @@ static void compare(const struct kind *other, const char *kind, double goal)
 	workload_init(&w, kind, addresses, 2);
 	ours = churn_of(&kind_tree, &w, ops, count);
 	theirs = churn_of(other, &w, ops, count);
-	row(kind, other->name, theirs / ours, "x", AT_LEAST, goal, "%.0f, %.0f ns, churn", theirs, ours);
+	row(kind, other->name, theirs / ours, "x", AT_LEAST, goal, "%.0f, %.0f ns, churn", theirs,
+	    ours);
 	workload_free(&w);
 	free(ops);
 }
@@ -426,8 +439,9 @@ static void print_machine(void)
 	if (in != NULL)
 		fclose(in);
 	uname(&os);
-	printf("%ld processors, %s %s, scan: %s, compiler: " __VERSION__ ", tidewaiter " VERSION "\n",
-	       sysconf(_SC_NPROCESSORS_ONLN), os.sysname, os.release, scan_best()->name);
+	printf("%ld processors, %s %s, scan: %s, compiler: %s, tidewaiter %s\n",
+	       sysconf(_SC_NPROCESSORS_ONLN), os.sysname, os.release, scan_best()->name,
+	       __VERSION__, VERSION);
 }
 
 int main(int argc, char **argv)
@@ -451,7 +465,8 @@ int main(int argc, char **argv)
 	printf("%-4s %-38s %8s %-6s %2s %5s %7s\n", "", "", "measured", "", "", "goal", "ratio");
 	for (unsigned i = 0; i < sizeof goals / sizeof *goals; i++)
 		measure_family(&goals[i]);
-	row("all", "keys moved by one operation, at most", BUCKET_MAX, "", AT_MOST, 64, "%s", "by construction");
+	row("all", "keys moved by one operation, at most", BUCKET_MAX, "", AT_MOST, 64, "%s",
+	    "by construction");
 	compare(&kind_uthash, "v4u", 8);
 	compare(&kind_uthash, "v6c", 1);
 #ifdef HAVE_JUDY

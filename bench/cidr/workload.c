@@ -70,7 +70,8 @@ static struct sites sites_new(unsigned n, struct random *r)
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t subnet = random_below(r, 4) ? random_below(r, 4) : random_below(r, 65536);
 
-		s.of_64[i] = (uint64_t)of_32[zipf_next(&by_32, r)] << 32 | random_below(r, 65536) << 16 | subnet;
+		s.of_64[i] = (uint64_t)of_32[zipf_next(&by_32, r)] << 32 |
+			     random_below(r, 65536) << 16 | subnet;
 	}
 	free(by_32.up_to);
 	return s;
@@ -97,8 +98,8 @@ static void fill_pool(struct workload *w, const struct sites *sites)
 		unsigned at;
 
 		if (sites != NULL)
-			a = (struct addr){ sites->of_64[zipf_next(&sites->by_64, &w->random)], random_next(&w->random),
-					   ADDR_V6 };
+			a = (struct addr){ sites->of_64[zipf_next(&sites->by_64, &w->random)],
+					   random_next(&w->random), ADDR_V6 };
 		at = (unsigned)mix(&a) & (slots - 1);
 		while (table[at] != 0 && !addr_equal(&w->pool[table[at] - 1], &a))
 			at = (at + 1) & (slots - 1);
@@ -147,13 +148,15 @@ static void swap(struct addr *a, struct addr *b)
 	*b = kept;
 }
 
-void workload_churn(struct workload *w, struct op *out, unsigned count, unsigned part, unsigned parts)
+void workload_churn(struct workload *w, struct op *out, unsigned count, unsigned part,
+		    unsigned parts)
 {
 	unsigned live = w->n / parts, spare = (w->pool_size - w->n) / parts;
 	struct addr *lives = w->pool + part * live, *spares = w->pool + w->n + part * spare;
 
 	for (unsigned i = 0; i + 1 < count; i += 2) {
-		struct addr *from = lives + random_below(&w->random, live), *to = spares + random_below(&w->random, spare);
+		struct addr *from = lives + random_below(&w->random, live),
+			    *to = spares + random_below(&w->random, spare);
 
 		out[i] = (struct op){ *from, true };
 		out[i + 1] = (struct op){ *to, false };
@@ -164,12 +167,14 @@ void workload_churn(struct workload *w, struct op *out, unsigned count, unsigned
 void workload_blocks(struct workload *w, struct cidr *out, unsigned count, unsigned len)
 {
 	static const uint8_t v4_lens[] = { 8, 12, 14, 16, 18, 20, 22, 23, 24, 25, 27, 28, 30, 32 };
-	static const uint8_t v6_lens[] = { 16, 20, 29, 32, 36, 40, 44, 48, 52, 56, 60, 63, 64, 68, 72, 96, 120, 128 };
+	static const uint8_t v6_lens[] = { 16, 20, 29, 32, 36, 40, 44, 48,  52,
+					   56, 60, 63, 64, 68, 72, 96, 120, 128 };
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct addr *a = &w->pool[random_below(&w->random, w->n)];
-		unsigned mixed = w->family == ADDR_V4 ? v4_lens[random_below(&w->random, sizeof v4_lens)]
-						      : v6_lens[random_below(&w->random, sizeof v6_lens)];
+		unsigned mixed = w->family == ADDR_V4
+					 ? v4_lens[random_below(&w->random, sizeof v4_lens)]
+					 : v6_lens[random_below(&w->random, sizeof v6_lens)];
 
 		out[i] = cidr_of(a, len == 255 ? mixed : len);
 	}

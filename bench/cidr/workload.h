@@ -33,11 +33,14 @@ struct workload {
 
 /* kind: "v4u" or "v6c". */
 void workload_init(struct workload *w, const char *kind, unsigned n, uint64_t seed);
-void workload_copy(struct workload *to, const struct workload *from); /* to is another one, to be freed */
+/* to is another one, to be freed. */
+void workload_copy(struct workload *to, const struct workload *from);
 void workload_free(struct workload *w);
 
-/* Pairs: one that is live leaves, one that is not enters. The part-th of parts of the pool, for a thread of its own. */
-void workload_churn(struct workload *w, struct op *out, unsigned count, unsigned part, unsigned parts);
+/* Pairs: one that is live leaves, one that is not enters. The part-th of parts of the pool, for a
+ * thread of its own. */
+void workload_churn(struct workload *w, struct op *out, unsigned count, unsigned part,
+		    unsigned parts);
 /* Blocks of live addresses; of len, or with len 255 of mixed lengths. */
 void workload_blocks(struct workload *w, struct cidr *out, unsigned count, unsigned len);
 #endif

@@ -111,7 +111,8 @@ static void welcome(int listening)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct epoll_event events[EVENTS], e = { .events = EPOLLIN };
 	struct rlimit files;
 	int listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
@@ -126,7 +127,8 @@ int main(int argc, char **argv)
 	at.sin_port = htons((uint16_t)atoi(argv[1]));
 	setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	setsockopt(listening, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (bind(listening, (struct sockaddr *)&at, sizeof at) != 0 || listen(listening, 4096) != 0) {
+	if (bind(listening, (struct sockaddr *)&at, sizeof at) != 0 ||
+	    listen(listening, 4096) != 0) {
 		perror("floor");
 		return 1;
 	}

@@ -41,18 +41,28 @@ static const char SAY_MESSAGE[] = "message", SAY_TLS[] = "tls";
 
 static char mail_from[300], rcpt_to[300];
 static const struct step churn[] = { { 220, "QUIT\r\n" }, { 221, NULL }, { 0 } };
-static const struct step mail[] = { { 220, "EHLO load.example\r\n" }, { 250, mail_from }, { 250, rcpt_to },
-				    { 250, "DATA\r\n" },	      { 354, SAY_MESSAGE }, { 250, "QUIT\r\n" },
-				    { 221, NULL },		      { 0 } };
-static const struct step tls[] = { { 220, "EHLO load.example\r\n" }, { 250, "STARTTLS\r\n" }, { 220, SAY_TLS },
-				   { 221, NULL },		      { 0 } };
+static const struct step mail[] = { { 220, "EHLO load.example\r\n" },
+				    { 250, mail_from },
+				    { 250, rcpt_to },
+				    { 250, "DATA\r\n" },
+				    { 354, SAY_MESSAGE },
+				    { 250, "QUIT\r\n" },
+				    { 221, NULL },
+				    { 0 } };
+static const struct step tls[] = { { 220, "EHLO load.example\r\n" },
+				   { 250, "STARTTLS\r\n" },
+				   { 220, SAY_TLS },
+				   { 221, NULL },
+				   { 0 } };
 static const struct step shake[] = { { 0 } };
 static const struct step hold[] = { { 220, NULL }, { 0 } };
 
 static const struct {
 	const char *name;
 	const struct step *steps;
-} modes[] = { { "churn", churn }, { "mail", mail }, { "tls", tls }, { "shake", shake }, { "hold", hold } };
+} modes[] = {
+	{ "churn", churn }, { "mail", mail }, { "tls", tls }, { "shake", shake }, { "hold", hold }
+};
 
 struct client {
 	int fd;
@@ -92,8 +102,10 @@ static uint64_t now_ns(void)
 
 static _Noreturn void usage(void)
 {
-	fputs("usage: load [-m churn|mail|tls|shake|hold] [-n COUNT] [-c AT-ONCE] [-a FIRST] [-s SOURCES]\n"
-	      "            [-l OCTETS] [-t SECONDS] [-f FROM] [-r TO] 127.0.0.1:PORT\n", stderr);
+	fputs("usage: load [-m churn|mail|tls|shake|hold] [-n COUNT] [-c AT-ONCE] [-a FIRST]\n"
+	      "            [-s SOURCES]\n"
+	      "            [-l OCTETS] [-t SECONDS] [-f FROM] [-r TO] 127.0.0.1:PORT\n",
+	      stderr);
 	exit(EXIT_USAGE);
 }
 
@@ -120,7 +132,8 @@ static void watch(struct client *c, uint32_t events, int op)
 static bool start(void)
 {
 	unsigned n = started % (plan.holding ? plan.count : plan.sources);
-	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(plan.first + n) };
+	struct sockaddr_in from = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(plan.first + n) };
 	struct client *c = calloc(1, sizeof *c);
 	int one = 1;
 
@@ -137,7 +150,8 @@ static bool start(void)
 	c->began_ns = now_ns();
 	started++;
 	if (bind(c->fd, (struct sockaddr *)&from, sizeof from) != 0 ||
-	    (connect(c->fd, (struct sockaddr *)&plan.to, sizeof plan.to) != 0 && errno != EINPROGRESS)) {
+	    (connect(c->fd, (struct sockaddr *)&plan.to, sizeof plan.to) != 0 &&
+	     errno != EINPROGRESS)) {
 		over(c, false);
 		return false;
 	}
@@ -149,7 +163,8 @@ static bool start(void)
 
 static ssize_t put(struct client *c, const char *at, size_t len)
 {
-	return c->ssl != NULL ? SSL_write(c->ssl, at, (int)len) : send(c->fd, at, len, MSG_NOSIGNAL);
+	return c->ssl != NULL ? SSL_write(c->ssl, at, (int)len)
+			      : send(c->fd, at, len, MSG_NOSIGNAL);
 }
 
 static bool send_message(struct client *c)
@@ -296,8 +311,9 @@ static void report(double seconds)
 	unsigned good = plan.holding ? connected : ended - failed, n = plan.holding ? 0 : good;
 
 	qsort(took_us, n, sizeof *took_us, by_size);
-	printf("ok=%u failed=%u seconds=%.3f per_s=%.0f p50_us=%u p99_us=%u max_us=%u\n", good, plan.count - good,
-	       seconds, good / seconds, n ? took_us[n / 2] : 0, n ? took_us[n * 99 / 100] : 0, n ? took_us[n - 1] : 0);
+	printf("ok=%u failed=%u seconds=%.3f per_s=%.0f p50_us=%u p99_us=%u max_us=%u\n", good,
+	       plan.count - good, seconds, good / seconds, n ? took_us[n / 2] : 0,
+	       n ? took_us[n * 99 / 100] : 0, n ? took_us[n - 1] : 0);
 	fflush(stdout);
 }
 
