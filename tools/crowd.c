@@ -46,9 +46,11 @@ static socklen_t server(const char *text, struct sockaddr_storage *out)
 	const char *colon = strrchr(text, ':');
 	struct addr addr;
 
-	if (colon == NULL || addr_parse((struct slice){ text, (size_t)(colon - text) }, &addr) != NULL)
+	if (colon == NULL ||
+	    addr_parse((struct slice){ text, (size_t)(colon - text) }, &addr) != NULL)
 		usage("where to? 127.0.0.1:2525 or [::1]:2525");
-	return addr_to_sockaddr(&addr, (uint16_t)number(colon + 1, 65535, "the port is 1 to 65535"), out);
+	return addr_to_sockaddr(&addr, (uint16_t)number(colon + 1, 65535, "the port is 1 to 65535"),
+				out);
 }
 
 /* The nth address of the block, around and around. */
@@ -130,8 +132,10 @@ int main(int argc, char **argv)
 	polls = mem_array(count, sizeof *polls);
 	clients = mem_array(count, sizeof *clients);
 	for (unsigned i = 0; i < count; i++) {
-		clients[i] = (struct client){ .from = address(&block, i + 1), .began_ms = clock_ms() };
-		polls[i] = (struct pollfd){ .fd = open_one(&clients[i].from, &to, to_len), .events = POLLIN };
+		clients[i] =
+			(struct client){ .from = address(&block, i + 1), .began_ms = clock_ms() };
+		polls[i] = (struct pollfd){ .fd = open_one(&clients[i].from, &to, to_len),
+					    .events = POLLIN };
 	}
 	printf("%u connections are open; holding them for %u seconds\n", count, seconds);
 	until = clock_ms() + seconds * 1000ull;
