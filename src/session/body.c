@@ -10,11 +10,9 @@
 #include "base/clock.h"
 
 enum {
-	LINE_MAX_OCTETS =
-		65536, /* longer lines than RFC 5321 allows are common; without end they are not */
-	READS_A_TURN = 8, /* of 64 KiB; then the others' turn comes */
-	OVERRUN_MAX =
-		64 << 20, /* read and thrown away beyond the size limit, then the line is cut */
+	LINE_MAX_OCTETS = 65536, /* more than RFC 5321 allows is common; without end it is not */
+	READS_A_TURN = 8,	 /* of 64 KiB; then the others' turn comes */
+	OVERRUN_MAX = 64 << 20,	 /* thrown away beyond the size limit; then the line is cut */
 };
 
 /* --- our header ---------------------------------------------------------------------------- */
