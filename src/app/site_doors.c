@@ -341,12 +341,29 @@ static bool has_hop(const struct conf_scope *scope)
 	return option_find(scope, OPT_GATEWAY) || option_find(scope, OPT_ROUTES);
 }
 
+/* A Maildir is always there, so there is nothing to prefer or to fall back to. */
+static void check_routes(struct build *b, const struct conf_option *routes)
+{
+	const struct option_value *v = routes->value_read;
+
+	if (v == NULL)
+		return;
+	if (v->count == 0)
+		complain(b->complaints, routes->at, "Routes is empty, expected a next hop");
+	for (unsigned i = 0; v->count > 1 && i < v->count; i++)
+		if (v->hops[i].kind == HOP_MAILDIR)
+			complain(b->complaints, routes->at,
+				 "Routes with a Maildir among others, expected it alone");
+}
+
 static void check_one_hop(struct build *b, const struct conf_scope *scope)
 {
 	const struct conf_option *gateway = option_find(scope, OPT_GATEWAY);
 	const struct conf_option *routes = option_find(scope, OPT_ROUTES);
 	const struct conf_scope *domain = NULL;
 
+	if (routes != NULL)
+		check_routes(b, routes);
 	if (gateway != NULL && routes != NULL)
 		complain(b->complaints, routes->at,
 			 "Routes beside the Gateway of %s:%u:%u, expected one of them",

@@ -69,7 +69,7 @@ static const struct attribute attributes[] = {
 	{ { "PORT", 4 }, write_peer_port }, { { "PROTO", 5 }, write_proto },
 	{ { "HELO", 4 }, write_helo },	   { { "LOGIN", 5 }, write_login },
 	{ { "DESTADDR", 8 }, write_local }, { { "DESTPORT", 8 }, write_local_port },
-	{ { "REVERSE_NAME", 12 }, write_name }, /* Postfix's own: else it keeps the last client's */
+	{ { "REVERSE_NAME", 12 }, write_name }, /* Postfix's own: else it stays our own */
 };
 enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
 

@@ -19,6 +19,13 @@ static void test_complains(void **state)
 		{ "T3 two ways at once",
 		  GATE "Routes = ( \"b\" )\nESMTP_Listener { Listen \"*:1\" { } }",
 		  "t.conf:2:1: Routes beside the Gateway of t.conf:1:1, expected one of them\n" },
+		{ "T3 Routes that lead nowhere",
+		  "Routes = ( )\nESMTP_Listener { Relay_Domains = ( \"a.org\" ) Listen \"*:1\" { } }",
+		  "t.conf:1:1: Routes is empty, expected a next hop\n" },
+		{ "T3 a Maildir is no fallback",
+		  "Routes = ( \"b\" \"maildir:/x\" )\nESMTP_Listener { Relay_Domains = ( \"a.org\" ) "
+		  "Listen \"*:1\" { } }",
+		  "t.conf:1:1: Routes with a Maildir among others, expected it alone\n" },
 		{ "T3 a Domain without",
 		  GATE "ESMTP_Listener { Listen \"*:1\" {\nDomain \"x.org\" { } } }",
 		  "t.conf:3:1: Domain \"x.org\" without a next hop, expected Gateway or Routes\n" },
