@@ -360,7 +360,7 @@ static void *work(void *arg)
 
 static void hire(struct crew *crew, unsigned count)
 {
-	CHECK(count <= CREW_MAX);
+	CHECK(count <= WORKERS_MAX);
 	while (crew->count < count) {
 		struct hand *h = &crew->hands[crew->count];
 

@@ -16,8 +16,6 @@
 
 struct crew;
 
-enum { CREW_MAX = 256 };
-
 struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname);
 /* After crew_join, and after jobs_free: what the disk threads still had to tell is told here. */
 void crew_free(struct crew *crew);

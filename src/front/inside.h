@@ -43,7 +43,7 @@ struct crew {
 	unsigned inherited_count;
 	struct jobs *jobs;
 	const char *hostname;
-	struct hand hands[CREW_MAX];
+	struct hand hands[WORKERS_MAX];
 };
 
 /* On every worker's thread; back when all have done it. Under the lock. */

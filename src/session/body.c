@@ -10,9 +10,9 @@
 #include "base/clock.h"
 
 enum {
-	LINE_MAX_OCTETS = 65536, /* more than RFC 5321 allows is common; without end it is not */
+	LINE_MAX_OCTETS = 65536, /* longer lines than RFC 5321's are common, endless ones are not */
 	READS_A_TURN = 8,	 /* of 64 KiB; then the others' turn comes */
-	OVERRUN_MAX = 64 << 20,	 /* thrown away beyond the size limit; then the line is cut */
+	OVERRUN_MAX = 64 << 20,	 /* thrown away beyond the size limit; then the session ends */
 };
 
 /* --- our header ---------------------------------------------------------------------------- */
@@ -120,34 +120,27 @@ static void message_kept(struct session *s)
 		return;
 	}
 	t->facts.size = t->reader.size;
-	session_enter(s,
-		      SESSION_READY); /* what policy refuses, it refuses here; the rest goes on */
+	session_enter(s, SESSION_READY); /* what policy refuses, it refuses here */
 	session_ask(s, PHASE_DATA, hand_on);
 }
 
 /* What is wrong with the message, whatever policy or next hop would say; NULL: nothing. */
 static const char *fault_of(const struct session *s, unsigned *code_out)
 {
-	const struct transaction *t = s->mail;
-
-	static const struct {
-		unsigned code;
-		const char *text;
-	} faults[] = {
-		[DATA_BARE_CR] = { 550,
-				   "5.6.0 Error: bare <CR> in message, lines end with <CR><LF>" },
-		[DATA_BARE_LF] = { 550,
-				   "5.6.0 Error: bare <LF> in message, lines end with <CR><LF>" },
-		[DATA_LINE_TOO_LONG] = { 550, "5.6.0 Error: line too long in message" },
-		[DATA_NUL] = { 550, "5.6.0 Error: NUL octet in message" },
+	static const char *const faults[] = {
+		[DATA_BARE_CR] = "5.6.0 Error: bare <CR> in message, lines end with <CR><LF>",
+		[DATA_BARE_LF] = "5.6.0 Error: bare <LF> in message, lines end with <CR><LF>",
+		[DATA_LINE_TOO_LONG] = "5.6.0 Error: line too long in message",
+		[DATA_NUL] = "5.6.0 Error: NUL octet in message",
 	};
+	const struct transaction *t = s->mail;
 
 	*code_out = 552;
 	if (t->too_big)
 		return "5.3.4 message size limit exceeded";
-	*code_out = faults[t->reader.fault].code;
+	*code_out = 550;
 	if (t->reader.fault != DATA_FINE)
-		return faults[t->reader.fault].text;
+		return faults[t->reader.fault];
 	*code_out = 554;
 	if (t->reader.received > s->rules->hop_limit)
 		return "5.4.6 Error: too many hops";

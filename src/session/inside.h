@@ -122,8 +122,8 @@ struct session {
 };
 
 /* session.c */
-void session_enter(struct session *s,
-		   enum session_state state); /* the only place that changes it */
+/* The only place that changes the state. */
+void session_enter(struct session *s, enum session_state state);
 /* It is known who comes: counted, if there is room, and asked about. */
 void session_arrive(struct session *s, const struct addr *peer, uint16_t peer_port);
 /* The connect phase and the banner, once more for a new client. */
@@ -178,8 +178,8 @@ void secure_failed(struct session *s, enum ending how, const char *why);
 
 /* verbs.c */
 void verb_serve(struct session *s, struct slice line);
-void session_set_helo(struct session *s, struct slice line,
-		      struct slice name); /* name lies in line */
+/* name lies in line. */
+void session_set_helo(struct session *s, struct slice line, struct slice name);
 
 /* trusted.c */
 typedef void verb_serve_fn(struct session *s, struct slice line, struct slice args);
@@ -214,8 +214,8 @@ void body_read(struct session *s);
 void session_reply(struct session *s, unsigned code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void session_reply_text(struct session *s, unsigned code, const char *text); /* lines by '\n' */
-void session_error(struct session *s, unsigned code,
-		   const char *text); /* counted against Max_Errors */
+/* The same, counted against Max_Errors. */
+void session_error(struct session *s, unsigned code, const char *text);
 void session_fault(struct session *s, syntax_fault fault);
 void session_banner(struct session *s);
 void session_log_connect(struct session *s, const struct addr *via);

@@ -114,9 +114,10 @@ void mail_describe_client(struct session *s)
 	if (s->mail == NULL)
 		return;
 	s->mail->client = (struct relay_client){
-		.peer = f->peer, .peer_port = f->peer_port, .local = f->local,
-		.local_port = f->local_port, .helo = f->helo, .login = f->auth_user,
-		.name = slice_of(s->client_name != NULL ? s->client_name : ""), .extended = s->extended,
+		.peer = f->peer, .peer_port = f->peer_port,
+		.local = f->local, .local_port = f->local_port,
+		.name = slice_of(s->client_name != NULL ? s->client_name : ""),
+		.helo = f->helo, .login = f->auth_user, .extended = s->extended,
 	};
 	find_local(s, &s->mail->client);
 }
@@ -254,11 +255,13 @@ void rcpt_proceed(struct session *s)
 	}
 	route = route_for(s->settings->routes, t->rcpt.domain);
 	if (route == NULL) {
-		session_refuse(s, PHASE_RCPTTO, 451, "4.3.5 Error: no next hop is configured for this domain");
+		session_refuse(s, PHASE_RCPTTO, 451,
+			       "4.3.5 Error: no next hop is configured for this domain");
 		return;
 	}
 	if (t->facts.rcpt_count > 0 && t->route != NULL && t->route != route) {
-		session_refuse(s, PHASE_RCPTTO, 452, "4.5.3 Error: this recipient belongs to another transaction"); /* T3 */
+		session_refuse(s, PHASE_RCPTTO, 452, /* T3 */
+			       "4.5.3 Error: this recipient belongs to another transaction");
 		return;
 	}
 	if (t->route != NULL && t->route != route)

@@ -94,6 +94,11 @@ static const char *client(const struct session *s, struct who *who)
 	return who->addr;
 }
 
+/* Every line's first members. */
+#define OF_CLIENT(s, who)                                                                  \
+	LOG_STR("client", client(s, who)), LOG_STR("listener", (s)->door->name),           \
+		LOG_STR("service", "SMTP")
+
 void session_log_connect(struct session *s, const struct addr *via)
 {
 	char proxy[ADDR_TEXT_MAX] = "";
@@ -105,9 +110,7 @@ void session_log_connect(struct session *s, const struct addr *via)
 	if (proxied)
 		addr_print(via, proxy);
 	log_event(LOG_INFO, "connect", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)),
-					LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"),
+		  (struct log_field[]){ OF_CLIENT(s, &who),
 					{ .key = proxied ? "proxy" : NULL, .text = proxy },
 					LOG_END },
 		  "connect from %s%s%s", who.text, proxied ? " by way of " : "", proxy);
@@ -122,9 +125,7 @@ void session_log_moved(struct session *s, const struct addr *from, const char *b
 		return;
 	addr_print(from, was);
 	log_event(LOG_INFO, "client", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)),
-					LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("was", was),
+		  (struct log_field[]){ OF_CLIENT(s, &who), LOG_STR("was", was),
 					LOG_STR("by", by), LOG_END },
 		  "client [%s] is now %s by %s", was, who.text, by);
 }
@@ -170,8 +171,7 @@ void session_log_refusal(struct session *s, enum phase phase, unsigned code, con
 	text_of(enhanced, sizeof enhanced, (struct slice){ text, len });
 	log_event(LOG_INFO, "reject", s->facts.session,
 		  (struct log_field[]){
-			  LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-			  LOG_STR("service", "SMTP"), LOG_STR("phase", phase_name(phase)),
+			  OF_CLIENT(s, &who), LOG_STR("phase", phase_name(phase)),
 			  LOG_INT("code", code), LOG_STR("enhanced", enhanced),
 			  LOG_STR("from", from), LOG_STR("to", to), LOG_STR("helo", helo),
 			  LOG_STR("reply", text), LOG_END },
@@ -197,8 +197,7 @@ void session_log_tls(struct session *s)
 		return;
 	log_event(LOG_INFO, "tls", s->facts.session,
 		  (struct log_field[]){
-			  LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-			  LOG_STR("service", "SMTP"), LOG_STR("version", tls->version),
+			  OF_CLIENT(s, &who), LOG_STR("version", tls->version),
 			  LOG_STR("cipher", tls->cipher), LOG_INT("bits", tls->used_bits),
 			  LOG_STR("subject", tls->subject != NULL ? tls->subject : ""),
 			  LOG_INT("verified", tls->verified), LOG_END },
@@ -216,8 +215,7 @@ void session_log_tls_failure(struct session *s, const char *why)
 		return;
 	log_event(LOG_INFO, "tls_failure", s->facts.session,
 		  (struct log_field[]){
-			  LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-			  LOG_STR("service", "SMTP"), LOG_STR("reason", why), LOG_END },
+			  OF_CLIENT(s, &who), LOG_STR("reason", why), LOG_END },
 		  "TLS handshake failed from %s: %s", who.text, why);
 }
 
@@ -228,9 +226,7 @@ void session_log_injection(struct session *s, unsigned code, const char *text)
 	if (!log_wants(LOG_INFO))
 		return;
 	log_event(LOG_INFO, "reject", s->facts.session,
-		  (struct log_field[]){ LOG_STR("client", client(s, &who)),
-					LOG_STR("listener", s->door->name),
-					LOG_STR("service", "SMTP"), LOG_STR("phase", "starttls"),
+		  (struct log_field[]){ OF_CLIENT(s, &who), LOG_STR("phase", "starttls"),
 					LOG_INT("code", code), LOG_STR("reply", text), LOG_END },
 		  "NOQUEUE: reject: STARTTLS from %s: %u %s; proto=%s", who.text, code, text,
 		  s->extended ? "ESMTP" : "SMTP");
@@ -247,8 +243,7 @@ void session_log_delivery(struct session *s, const struct reply *reply)
 	text_of(from, sizeof from, t->facts.from);
 	log_event(LOG_INFO, "delivery", s->facts.session,
 		  (struct log_field[]){
-			  LOG_STR("client", client(s, &who)), LOG_STR("listener", s->door->name),
-			  LOG_STR("service", "SMTP"), LOG_STR("from", from),
+			  OF_CLIENT(s, &who), LOG_STR("from", from),
 			  LOG_STR("to", t->first_rcpt), LOG_INT("recipients", t->facts.rcpt_count),
 			  LOG_INT("size", (int64_t)t->reader.size),
 			  LOG_STR("relay", relay_peer(t->relay)), LOG_INT("code", reply->code),
@@ -260,11 +255,21 @@ void session_log_delivery(struct session *s, const struct reply *reply)
 		  reply->text != NULL ? reply->text : "");
 }
 
-static const char *const verb_words[VERB_COUNT] = {
-	[VERB_HELO] = "helo", [VERB_EHLO] = "ehlo",	  [VERB_STARTTLS] = "starttls",
-	[VERB_MAIL] = "mail", [VERB_RCPT] = "rcpt",	  [VERB_DATA] = "data",
-	[VERB_RSET] = "rset", [VERB_NOOP] = "noop",	  [VERB_VRFY] = "vrfy",
-	[VERB_QUIT] = "quit", [VERB_XCLIENT] = "xclient", [VERB_OTHER] = "unknown",
+static const struct {
+	const char *tallied, *said;
+} verb_words[VERB_COUNT] = {
+	[VERB_HELO] = { "helo", "HELO" },
+	[VERB_EHLO] = { "ehlo", "EHLO" },
+	[VERB_STARTTLS] = { "starttls", "STARTTLS" },
+	[VERB_MAIL] = { "mail", "MAIL" },
+	[VERB_RCPT] = { "rcpt", "RCPT" },
+	[VERB_DATA] = { "data", "DATA" },
+	[VERB_RSET] = { "rset", "RSET" },
+	[VERB_NOOP] = { "noop", "NOOP" },
+	[VERB_VRFY] = { "vrfy", "VRFY" },
+	[VERB_QUIT] = { "quit", "QUIT" },
+	[VERB_XCLIENT] = { "xclient", "XCLIENT" },
+	[VERB_OTHER] = { "unknown", "UNKNOWN" },
 };
 
 /* "ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4" */
@@ -276,7 +281,7 @@ static void tally_print(const struct session *s, char *out, size_t size)
 	for (int i = 0; i <= VERB_COUNT && len < size; i++) {
 		struct tally t = i < VERB_COUNT ? s->tally[i]
 						: (struct tally){ (uint16_t)good, (uint16_t)all };
-		const char *word = i < VERB_COUNT ? verb_words[i] : "commands";
+		const char *word = i < VERB_COUNT ? verb_words[i].tallied : "commands";
 
 		good += t.good;
 		all += t.all;
@@ -292,14 +297,7 @@ static void tally_print(const struct session *s, char *out, size_t size)
 
 static const char *last_verb(const struct session *s)
 {
-	static const char *const after[VERB_COUNT] = {
-		[VERB_HELO] = "HELO", [VERB_EHLO] = "EHLO",	  [VERB_STARTTLS] = "STARTTLS",
-		[VERB_MAIL] = "MAIL", [VERB_RCPT] = "RCPT",	  [VERB_DATA] = "DATA",
-		[VERB_RSET] = "RSET", [VERB_NOOP] = "NOOP",	  [VERB_VRFY] = "VRFY",
-		[VERB_QUIT] = "QUIT", [VERB_XCLIENT] = "XCLIENT", [VERB_OTHER] = "UNKNOWN",
-	};
-
-	return s->commands == 0 ? "CONNECT" : after[s->verb];
+	return s->commands == 0 ? "CONNECT" : verb_words[s->verb].said;
 }
 
 void session_log_end(struct session *s, enum ending how)

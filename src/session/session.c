@@ -10,21 +10,13 @@
 #include "base/mem.h"
 #include "smtp/smtp.h"
 
-enum {
-	COMMANDS_A_TURN = 64,	     /* then the others' turn comes */
-	WORKERS_MAX_LOG2 = 8,
-};
+enum { COMMANDS_A_TURN = 64 }; /* then the others' turn comes */
 
 static const char *const state_names[] = {
 	[SESSION_GREET] = "greet", [SESSION_HELO] = "helo", [SESSION_READY] = "ready",
 	[SESSION_MAIL] = "mail",   [SESSION_RCPT] = "rcpt", [SESSION_DATA] = "data",
 	[SESSION_CLOSE] = "close",
 };
-
-const char *session_state_name(enum session_state state)
-{
-	return state_names[state];
-}
 
 void session_enter(struct session *s, enum session_state state)
 {
@@ -186,7 +178,7 @@ static void facts_begin(struct session *s, const struct addr *peer, uint16_t pee
 {
 	struct facts *f = &s->facts;
 
-	f->session = s->worker->next_session += 1 << WORKERS_MAX_LOG2;
+	f->session = s->worker->next_session += WORKERS_MAX;
 	f->endpoint = s->door->endpoint;
 	f->worker = (uint16_t)s->worker->index;
 	f->peer = *peer;
@@ -263,7 +255,7 @@ void session_describe(const struct session *s, struct session_row *out)
 	out->idle_ms = now - s->waiting_ms;
 	if (s->wait == WAIT_TARPIT && s->verdict.delay_ms > out->idle_ms)
 		out->left_ms = s->verdict.delay_ms - out->idle_ms;
-	out->state = session_state_name(s->state);
+	out->state = state_names[s->state];
 	out->wait = session_wait_name(s->wait);
 	out->module = s->phase < PHASE_COUNT ? phase_name(s->phase) : "";
 	out->commands = s->commands;

@@ -77,7 +77,6 @@ struct session_row {
 };
 void session_describe(const struct session *s, struct session_row *out);
 
-const char *session_state_name(enum session_state state);
 const char *session_wait_name(enum session_wait wait);
 
 #endif

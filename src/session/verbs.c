@@ -16,12 +16,9 @@ enum when {
 };
 
 enum trait {
-	UNPRODUCTIVE =
-		1
-		<< 0, /* many of these without a message are an abuse (Max_Unproductive_Commands) */
+	UNPRODUCTIVE = 1 << 0, /* too many without a message are an abuse */
 	NO_ARGS = 1 << 1,
-	FORBIDDEN = 1 << 2,   /* another protocol's word: somebody's browser was sent here */
-	WHEN_BARRED = 1 << 3, /* also after 554 at connect */
+	WHEN_BARRED = 1 << 2, /* also after 554 at connect */
 };
 
 struct verb {
@@ -30,6 +27,7 @@ struct verb {
 	unsigned when;
 	unsigned traits;
 	verb_serve_fn *serve;
+	const char *misplaced; /* the answer where it may not stand; NULL: bad_sequence */
 };
 
 /* --- HELO, EHLO ---------------------------------------------------------------------------- */
@@ -197,6 +195,7 @@ static void quit(struct session *s, struct slice line, struct slice args)
 	session_goodbye(s, END_QUIT);
 }
 
+/* Another protocol's word: somebody's browser was sent here. */
 static void forbidden(struct session *s, struct slice line, struct slice args)
 {
 	(void)line, (void)args;
@@ -204,29 +203,32 @@ static void forbidden(struct session *s, struct slice line, struct slice args)
 	session_goodbye(s, END_ERRORS);
 }
 
+static const char bad_sequence[] = "5.5.1 Error: bad sequence of commands";
+
 static const struct verb verbs[] = {
-	{ "HELO", VERB_HELO, AT_ANY, UNPRODUCTIVE, helo },
-	{ "EHLO", VERB_EHLO, AT_ANY, UNPRODUCTIVE, ehlo },
-	{ "STARTTLS", VERB_STARTTLS, AT_HELO | AT_READY, NO_ARGS | UNPRODUCTIVE, starttls },
-	{ "MAIL", VERB_MAIL, AT_HELO | AT_READY, UNPRODUCTIVE,
-	  mail }, /* until it brings a message */
-	{ "RCPT", VERB_RCPT, AT_MAIL | AT_RCPT, 0, rcpt },
-	{ "DATA", VERB_DATA, AT_MAIL | AT_RCPT, NO_ARGS, data },
-	{ "RSET", VERB_RSET, AT_ANY, NO_ARGS | UNPRODUCTIVE, rset },
-	{ "NOOP", VERB_NOOP, AT_ANY, UNPRODUCTIVE, noop },
-	{ "VRFY", VERB_VRFY, AT_ANY, UNPRODUCTIVE, vrfy },
-	{ "HELP", VERB_OTHER, AT_ANY, UNPRODUCTIVE, help },
-	{ "QUIT", VERB_QUIT, AT_ANY, NO_ARGS | WHEN_BARRED, quit },
-	{ "EXPN", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
-	{ "ETRN", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
-	{ "AUTH", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here },
-	{ "XCLIENT", VERB_XCLIENT, AT_HELO | AT_READY, 0, trusted_xclient },
-	{ "XREMOTEIP", VERB_OTHER, AT_ANY, 0, trusted_xremoteip },
-	{ "XSETCONTEXT", VERB_OTHER, AT_ANY, 0, trusted_xsetcontext },
-	{ "XDUMPCONTEXT", VERB_OTHER, AT_ANY, NO_ARGS, trusted_xdumpcontext },
-	{ "GET", VERB_OTHER, AT_ANY, FORBIDDEN, forbidden },
-	{ "POST", VERB_OTHER, AT_ANY, FORBIDDEN, forbidden },
-	{ "CONNECT", VERB_OTHER, AT_ANY, FORBIDDEN, forbidden },
+	{ "HELO", VERB_HELO, AT_ANY, UNPRODUCTIVE, helo, NULL },
+	{ "EHLO", VERB_EHLO, AT_ANY, UNPRODUCTIVE, ehlo, NULL },
+	{ "STARTTLS", VERB_STARTTLS, AT_HELO | AT_READY, NO_ARGS | UNPRODUCTIVE, starttls, NULL },
+	{ "MAIL", VERB_MAIL, AT_HELO | AT_READY, UNPRODUCTIVE /* until it brings a message */, mail,
+	  "5.5.1 Error: nested MAIL command" },
+	{ "RCPT", VERB_RCPT, AT_MAIL | AT_RCPT, 0, rcpt, "5.5.1 Error: need MAIL command" },
+	{ "DATA", VERB_DATA, AT_MAIL | AT_RCPT, NO_ARGS, data, "5.5.1 Error: need MAIL command" },
+	{ "RSET", VERB_RSET, AT_ANY, NO_ARGS | UNPRODUCTIVE, rset, NULL },
+	{ "NOOP", VERB_NOOP, AT_ANY, UNPRODUCTIVE, noop, NULL },
+	{ "VRFY", VERB_VRFY, AT_ANY, UNPRODUCTIVE, vrfy, NULL },
+	{ "HELP", VERB_OTHER, AT_ANY, UNPRODUCTIVE, help, NULL },
+	{ "QUIT", VERB_QUIT, AT_ANY, NO_ARGS | WHEN_BARRED, quit, NULL },
+	{ "EXPN", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here, NULL },
+	{ "ETRN", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here, NULL },
+	{ "AUTH", VERB_OTHER, AT_ANY, UNPRODUCTIVE, not_here, NULL },
+	{ "XCLIENT", VERB_XCLIENT, AT_HELO | AT_READY, 0, trusted_xclient,
+	  "5.5.1 Error: MAIL transaction in progress" },
+	{ "XREMOTEIP", VERB_OTHER, AT_ANY, 0, trusted_xremoteip, NULL },
+	{ "XSETCONTEXT", VERB_OTHER, AT_ANY, 0, trusted_xsetcontext, NULL },
+	{ "XDUMPCONTEXT", VERB_OTHER, AT_ANY, NO_ARGS, trusted_xdumpcontext, NULL },
+	{ "GET", VERB_OTHER, AT_ANY, 0, forbidden, NULL },
+	{ "POST", VERB_OTHER, AT_ANY, 0, forbidden, NULL },
+	{ "CONNECT", VERB_OTHER, AT_ANY, 0, forbidden, NULL },
 };
 
 static const struct verb *verb_find(struct slice name)
@@ -236,24 +238,6 @@ static const struct verb *verb_find(struct slice name)
 			return &verbs[i];
 	}
 	return NULL;
-}
-
-static const char *out_of_order(const struct session *s, const struct verb *v)
-{
-	switch (v->id) {
-	case VERB_MAIL:
-		return "5.5.1 Error: nested MAIL command";
-	case VERB_XCLIENT:
-		return "5.5.1 Error: MAIL transaction in progress";
-	case VERB_RCPT:
-		return "5.5.1 Error: need MAIL command";
-	case VERB_DATA:
-		return s->state == SESSION_HELO || s->state == SESSION_READY
-			       ? "5.5.1 Error: need MAIL command"
-			       : "5.5.1 Error: need RCPT command";
-	default:
-		return "5.5.1 Error: bad sequence of commands";
-	}
 }
 
 static bool too_unproductive(struct session *s)
@@ -284,7 +268,7 @@ void verb_serve(struct session *s, struct slice line)
 		session_error(s, 500, "5.5.2 Error: command not recognized");
 	} else if (!(v->when & 1u << s->state)) {
 		s->facts.bad_commands++;
-		session_error(s, 503, out_of_order(s, v));
+		session_error(s, 503, v->misplaced != NULL ? v->misplaced : bad_sequence);
 	} else if ((v->traits & NO_ARGS) && c.args.len > 0) {
 		s->facts.bad_commands++;
 		session_error(s, 501, "5.5.4 Error: this command takes no arguments");

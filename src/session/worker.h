@@ -51,6 +51,9 @@ static inline void stat_add(_Atomic uint64_t *stat, uint64_t n)
 			      memory_order_relaxed);
 }
 
+/* An index is the low part of its sessions' ids. */
+enum { WORKERS_MAX = 256 };
+
 struct session;
 
 struct worker {
@@ -64,7 +67,7 @@ struct worker {
 	uint32_t too_many;	      /* of ours, by Max_Tarpitted */
 	struct timer thin_out;
 	uint64_t crowded_log_ms;
-	uint64_t next_session;	      /* for ids: time and worker above, a number below */
+	uint64_t next_session;	      /* the last one's id: time, number, index */
 	bool draining;
 	struct worker_stats stats;
 };
