@@ -258,7 +258,8 @@ class ProxyAndTLS(E2E):
             d.wait_for_count(0, "::/0")
 
     def test_a_wrapped_client_hears_nothing_in_the_clear(self):
-        d = self.daemon(esmtp=certificate("mx") + "Use_SSL = true Listener_Sessions = 1", listen=PROXIED)
+        d = self.daemon(esmtp=certificate("mx") + "Use_SSL = true Listener_Sessions = 1", listen=PROXIED,
+                        workers=1)  # who comes first is served first
         stalling, late = self.client(d), self.client(d)
         late.expect_closed()
         stalling.send(v1("192.0.2.7"))
