@@ -83,20 +83,20 @@ static bool take_option(struct ask *a, const struct verb *c, const struct slice 
 			unsigned count, unsigned *at)
 {
 	for (unsigned i = 0; i < OPTIONS; i++) {
-		unsigned number = 0;
+		uint64_t number = 0;
 
 		if (!slice_equal(words[*at], slice_of(options[i].word)))
 			continue;
 		if (((c->options | OPTION_JSON) & options[i].option) == 0)
 			return false;
 		if (options[i].has_number &&
-		    (++*at == count || !words_number(words[*at], LIMIT_MAX, &number)))
+		    (++*at == count || !slice_number(words[*at], LIMIT_MAX, &number)))
 			return false;
 		a->options |= options[i].option;
 		if (options[i].option == OPTION_BY)
-			a->by_len = number;
+			a->by_len = (unsigned)number;
 		else if (options[i].option == OPTION_LIMIT)
-			a->limit = number;
+			a->limit = (unsigned)number;
 		return true;
 	}
 	return false;

@@ -131,21 +131,21 @@ static enum ask_step count_levels(struct ask *a, struct slice first_text, struct
 {
 	struct levels *l;
 	struct audit_scope scope;
-	unsigned first, last;
+	uint64_t first, last;
 	const char *wrong = scope_of(a, a->args[0], &scope);
 
 	if (wrong != NULL)
 		return ask_fail(a, EXIT_OF_USAGE, "%s", wrong);
-	if (!words_number(first_text, 128, &first) || !words_number(last_text, 128, &last) ||
+	if (!slice_number(first_text, 128, &first) || !slice_number(last_text, 128, &last) ||
 	    first > last)
 		return ask_fail(a, EXIT_OF_USAGE,
 				"\"%.*s\" is not FIRST-LAST, lengths from 0 to 128",
 				SLICE_ARGS(a->args[1]));
 	l = levels_new(a);
 	if (wants(a, OPTION_V4) && first <= 32)
-		levels_add(l, scope, ADDR_V4, first, last < 32 ? last : 32);
+		levels_add(l, scope, ADDR_V4, (unsigned)first, last < 32 ? (unsigned)last : 32);
 	if (wants(a, OPTION_V6))
-		levels_add(l, scope, ADDR_V6, first, last);
+		levels_add(l, scope, ADDR_V6, (unsigned)first, (unsigned)last);
 	ask_view(a, VIEW_LIST);
 	a->next = levels_step;
 	return levels_step(a);

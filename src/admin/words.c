@@ -53,18 +53,3 @@ const char *words_split(char *line, size_t len, struct slice *words, unsigned mo
 			return "a quote is not closed";
 	}
 }
-
-bool words_number(struct slice word, unsigned most, unsigned *out)
-{
-	unsigned long n = 0;
-
-	if (word.len == 0 || word.len > 9)
-		return false;
-	for (size_t i = 0; i < word.len; i++) {
-		if (word.at[i] < '0' || word.at[i] > '9')
-			return false;
-		n = n * 10 + (unsigned long)(word.at[i] - '0');
-	}
-	*out = (unsigned)n;
-	return n <= most;
-}

@@ -14,8 +14,4 @@
 const char *words_split(char *line, size_t len, struct slice *words, unsigned most,
 			unsigned *count_out) __attribute__((warn_unused_result));
 
-/* 0 to most, decimal digits alone. */
-bool words_number(struct slice word, unsigned most, unsigned *out)
-	__attribute__((warn_unused_result));
-
 #endif

@@ -83,7 +83,7 @@ const char *cidr_parse(struct slice text, struct cidr *out)
 {
 	struct slice len_text, addr_text = slice_cut(text, '/', &len_text);
 	struct addr addr;
-	unsigned len = 0;
+	uint64_t len;
 	const char *wrong = addr_parse(addr_text, &addr);
 
 	if (wrong != NULL)
@@ -92,13 +92,8 @@ const char *cidr_parse(struct slice text, struct cidr *out)
 		*out = cidr_of(&addr, addr_bits(&addr));
 		return NULL;
 	}
-	if (len_text.len == 0 || len_text.len > 3)
+	if (len_text.len > 3 || !slice_number(len_text, UINT64_MAX, &len))
 		return "the mask after '/' is not a number";
-	for (size_t i = 0; i < len_text.len; i++) {
-		if (len_text.at[i] < '0' || len_text.at[i] > '9')
-			return "the mask after '/' is not a number";
-		len = len * 10 + (unsigned)(len_text.at[i] - '0');
-	}
 	if (addr.family == ADDR_V4 && memchr(addr_text.at, ':', addr_text.len) != NULL) {
 		if (len < 96 || len > 128) /* D105: ::ffff:192.0.2.0/120 is 192.0.2.0/24 */
 			return "the mask of an IPv4-mapped block is 96 to 128";
@@ -107,7 +102,7 @@ const char *cidr_parse(struct slice text, struct cidr *out)
 	if (len > addr_bits(&addr))
 		return addr.family == ADDR_V4 ? "the mask of an IPv4 block is 0 to 32"
 					      : "the mask of an IPv6 block is 0 to 128";
-	*out = cidr_of(&addr, len);
+	*out = cidr_of(&addr, (unsigned)len);
 	return NULL;
 }
 

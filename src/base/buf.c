@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 
+enum { DIGITS_MAX = 18 }; /* cannot overflow */
+
 bool slice_equal(struct slice a, struct slice b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
@@ -47,6 +49,21 @@ struct slice slice_cut(struct slice s, char sep, struct slice *rest_out)
 	head.len = (size_t)(found - s.at);
 	*rest_out = (struct slice){ found + 1, s.len - head.len - 1 };
 	return head;
+}
+
+bool slice_number(struct slice digits, uint64_t most, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	if (digits.len == 0 || digits.len > DIGITS_MAX)
+		return false;
+	for (size_t i = 0; i < digits.len; i++) {
+		if (digits.at[i] < '0' || digits.at[i] > '9')
+			return false;
+		n = n * 10 + (uint64_t)(digits.at[i] - '0');
+	}
+	*out = n;
+	return n <= most;
 }
 
 void buf_init(struct buf *b, size_t max)

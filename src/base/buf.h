@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct slice {
@@ -30,6 +31,9 @@ bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII */
 struct slice slice_trim(struct slice s);		 /* blanks and tabs, both ends */
 /* The part before the first `sep`; *rest_out gets what follows it, empty when there was none. */
 struct slice slice_cut(struct slice s, char sep, struct slice *rest_out);
+/* Decimal digits alone, 18 of them at most; leading zeros are the caller's affair. */
+bool slice_number(struct slice digits, uint64_t most, uint64_t *out)
+	__attribute__((warn_unused_result));
 
 struct buf {
 	char *at;

@@ -9,17 +9,12 @@ static const char expected[] =
 /* 1..65535, no sign, no leading zero */
 static bool port_parse(struct slice text, uint16_t *out)
 {
-	unsigned port = 0;
+	uint64_t port;
 
-	if (text.len == 0 || text.len > 5 || text.at[0] == '0')
+	if (!slice_number(text, UINT16_MAX, &port) || text.at[0] == '0')
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return false;
-		port = port * 10 + (unsigned)(text.at[i] - '0');
-	}
 	*out = (uint16_t)port;
-	return port <= UINT16_MAX;
+	return true;
 }
 
 static const char *unix_parse(struct slice text, struct endpoint *out)

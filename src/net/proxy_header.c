@@ -48,17 +48,12 @@ static bool read_text_addr(struct slice text, bool is_v6, struct addr *out)
 
 static bool read_text_port(struct slice text, uint16_t *out)
 {
-	unsigned port = 0;
+	uint64_t port;
 
-	if (text.len == 0 || text.len > 5 || (text.len > 1 && text.at[0] == '0'))
+	if (!slice_number(text, UINT16_MAX, &port) || (text.len > 1 && text.at[0] == '0'))
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return false;
-		port = port * 10 + (unsigned)(text.at[i] - '0');
-	}
 	*out = (uint16_t)port;
-	return port <= UINT16_MAX;
+	return true;
 }
 
 static enum proxy_step read_v1(struct slice bytes, struct proxy_header *out, const char **why_out)

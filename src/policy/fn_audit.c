@@ -42,21 +42,6 @@ static const char *blocks_implied(const struct policy_run *run, unsigned len, st
 	return NULL;
 }
 
-static bool mask_parse(struct slice digits, unsigned *out)
-{
-	unsigned len = 0;
-
-	if (digits.len == 0 || digits.len > 3)
-		return false;
-	for (size_t i = 0; i < digits.len; i++) {
-		if (digits.at[i] < '0' || digits.at[i] > '9')
-			return false;
-		len = len * 10 + (unsigned)(digits.at[i] - '0');
-	}
-	*out = len;
-	return len <= 128;
-}
-
 /* ADDR/LEN, ADDR, /LEN, or nothing. */
 static const char *blocks_of(const struct policy_run *run, const struct value *arg,
 			     struct blocks *out)
@@ -64,15 +49,16 @@ static const char *blocks_of(const struct policy_run *run, const struct value *a
 	struct slice text;
 	struct cidr block;
 	const char *wrong;
-	unsigned len;
+	uint64_t len;
 
 	if (arg->type == VALUE_NONE)
 		return blocks_implied(run, MASK_EXACT, out);
 	text = slice_trim(arg->string);
 	if (text.len > 0 && text.at[0] == '/') {
-		if (!mask_parse((struct slice){ text.at + 1, text.len - 1 }, &len))
+		text = (struct slice){ text.at + 1, text.len - 1 };
+		if (text.len > 3 || !slice_number(text, 128, &len))
 			return "a mask is /0 to /128";
-		return blocks_implied(run, len, out);
+		return blocks_implied(run, (unsigned)len, out);
 	}
 	wrong = cidr_parse(text, &block);
 	if (wrong == NULL)

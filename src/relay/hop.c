@@ -19,24 +19,14 @@ static bool starts_with(struct slice *text, struct slice word)
 }
 
 /* No sign, no leading zero. */
-static bool number_parse(struct slice text, unsigned long max, unsigned long *out)
+static bool number_parse(struct slice text, uint64_t max, uint64_t *out)
 {
-	unsigned long n = 0;
-
-	if (text.len == 0 || text.len > 9 || (text.at[0] == '0' && text.len > 1))
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return false;
-		n = n * 10 + (unsigned long)(text.at[i] - '0');
-	}
-	*out = n;
-	return n <= max;
+	return slice_number(text, max, out) && (text.len == 1 || text.at[0] != '0');
 }
 
 static const char *port_parse(struct slice text, struct hop *out)
 {
-	unsigned long port;
+	uint64_t port;
 
 	if (!number_parse(text, UINT16_MAX, &port) || port == 0)
 		return "not a port, expected 1 to 65535";
@@ -98,7 +88,7 @@ static const char *host_port_parse(struct slice text, struct hop *out)
 static const char *parameter_parse(struct slice one, struct hop *out)
 {
 	struct slice value, key = slice_cut(one, '=', &value);
-	unsigned long n;
+	uint64_t n;
 
 	if (slice_equal(key, SLICE("port")))
 		return port_parse(value, out);

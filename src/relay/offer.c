@@ -2,20 +2,12 @@
 
 #include "relay/announce.h"
 
-enum { SIZE_DIGITS = 18 };
-
-static uint64_t number(struct slice text)
+/* 0: it says none, or what is no number. */
+static uint64_t size_of(struct slice text)
 {
-	uint64_t n = 0;
+	uint64_t size;
 
-	if (text.len > SIZE_DIGITS)
-		return 0;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return 0;
-		n = n * 10 + (uint64_t)(text.at[i] - '0');
-	}
-	return n;
+	return slice_number(text, UINT64_MAX, &size) ? size : 0;
 }
 
 static void learn(struct offer *o, struct slice line)
@@ -39,7 +31,7 @@ static void learn(struct offer *o, struct slice line)
 	}
 	o->features |= feature;
 	if (feature == FEATURE_SIZE)
-		o->size_max = number(slice_trim(args));
+		o->size_max = size_of(slice_trim(args));
 	if (feature == FEATURE_XCLIENT)
 		o->xclient = announce_attributes(args);
 }

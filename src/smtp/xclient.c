@@ -35,17 +35,12 @@ bool xclient_addr(struct slice text, struct addr *out)
 
 static bool read_port(struct slice text, uint16_t *out)
 {
-	unsigned port = 0;
+	uint64_t port;
 
-	if (text.len == 0 || text.len > 5)
+	if (text.len > 5 || !slice_number(text, UINT16_MAX, &port))
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return false;
-		port = port * 10 + (unsigned)(text.at[i] - '0');
-	}
 	*out = (uint16_t)port;
-	return port <= UINT16_MAX;
+	return true;
 }
 
 static void keep(char to[SMTP_DOMAIN_MAX + 1], struct slice text)

@@ -72,36 +72,11 @@ static void test_split_nul(void **state)
 	assert_string_equal(words_split(line, sizeof line - 1, words, MOST, &count), "a control character");
 }
 
-static void test_number(void **state)
-{
-	static const struct {
-		const char *text;
-		unsigned most;
-		bool want;
-		unsigned want_number;
-	} cases[] = {
-		{ "0", 10, true, 0 },	   { "10", 10, true, 10 }, { "007", 10, true, 7 },
-		{ "11", 10, false, 0 },	   { "", 10, false, 0 },   { "-1", 10, false, 0 },
-		{ "1x", 10, false, 0 },	   { " 1", 10, false, 0 }, { "4294967297", 10, false, 0 },
-		{ "999999999", 1000000000, true, 999999999 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		unsigned n = 0;
-
-		if (words_number(slice_of(cases[i].text), cases[i].most, &n) != cases[i].want ||
-		    (cases[i].want && n != cases[i].want_number))
-			fail_msg("\"%s\"", cases[i].text);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_split_nul),
-		cmocka_unit_test(test_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

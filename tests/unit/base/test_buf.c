@@ -72,6 +72,39 @@ static void test_slice_cut(void **state)
 	assert_true(slice_equal(all, SLICE("b")));
 }
 
+static void test_slice_number(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t most;
+		bool want;
+		uint64_t want_number;
+	} cases[] = {
+		{ "0", 10, true, 0 },
+		{ "10", 10, true, 10 },
+		{ "007", 10, true, 7 },
+		{ "11", 10, false, 0 },
+		{ "", 10, false, 0 },
+		{ "-1", 10, false, 0 },
+		{ "+1", 10, false, 0 },
+		{ "1x", 10, false, 0 },
+		{ " 1", 10, false, 0 },
+		{ "4294967297", 10, false, 0 },
+		{ "999999999999999999", UINT64_MAX, true, UINT64_C(999999999999999999) },
+		{ "1000000000000000000", UINT64_MAX, false, 0 },
+		{ "0000000000000000001", UINT64_MAX, false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		uint64_t n = 0;
+
+		if (slice_number(slice_of(cases[i].text), cases[i].most, &n) != cases[i].want ||
+		    (cases[i].want && n != cases[i].want_number))
+			fail_msg("\"%s\"", cases[i].text);
+	}
+}
+
 static void test_buf_grows_and_gives_back(void **state)
 {
 	struct buf b;
@@ -125,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_slice_equal),
 		cmocka_unit_test(test_slice_trim),
 		cmocka_unit_test(test_slice_cut),
+		cmocka_unit_test(test_slice_number),
 		cmocka_unit_test(test_buf_grows_and_gives_back),
 		cmocka_unit_test(test_buf_limit_refuses_whole),
 	};
