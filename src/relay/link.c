@@ -33,13 +33,13 @@ static void on_input(struct link *l)
 
 	while (spoilt == NULL) {
 		got = stream_line(&l->stream, LINE_MAX_IN, &line);
-		if (got == STREAM_NOTHING)
+		if (got == STREAM_NOTHING && !l->stream.skipping)
 			break;
 		if (got == STREAM_OVER)
 			spoilt = stream_error(&l->stream);
 		else if (step == REPLY_DONE || !l->expecting)
 			spoilt = "it says more than it was asked";
-		else if (got != STREAM_GOT)
+		else if (got != STREAM_GOT) /* its end, if it has one, is not awaited */
 			spoilt = "it sends a broken line";
 		else if ((step = reply_read(&l->reader, line, &l->heard)) == REPLY_BAD)
 			spoilt = "it says what is no reply";

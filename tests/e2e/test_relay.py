@@ -116,6 +116,18 @@ class Misbehaviour(Relay):
             c.say("RCPT TO:<b@example.org>", 503)
         self.assert_quiet(d)
 
+    def test_a_line_without_end_is_not_listened_to(self):
+        for phase in "greeting", "MAIL", "dot":
+            with self.subTest(phase), Sink({phase: "torrent"}) as sink:
+                d = self.daemon(gateway="127.0.0.1:%d" % sink.port)
+                with d.client() as c:
+                    c.hello()
+                    reply = c.say("MAIL FROM:<a@example.net>")
+                    if phase == "dot":
+                        c.say("RCPT TO:<b@example.org>", 250)
+                        reply = c.message(code=451)
+                    self.assertEqual(reply.code, 451)
+
     def test_421_of_the_next_hop_is_not_ours(self):
         """It closes its connection, we need not close ours."""
         sink = self.hop()
