@@ -91,6 +91,12 @@ static bool can_use(const struct site *site, struct complaints *complaints)
 	return fine;
 }
 
+bool confine_dirs(const struct site *site, struct complaints *complaints)
+{
+	make_dirs(site);
+	return can_use(site, complaints);
+}
+
 /* --- user, fence, filter ------------------------------------------------------------------- */
 
 static void name_user(const struct site *site, struct confinement *out)

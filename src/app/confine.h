@@ -22,4 +22,7 @@ struct confinement {
  * complaints tell. What the kernel lacks is a warning. */
 bool confine(const struct site *site, struct confinement *out, struct complaints *complaints);
 
+/* The directories alone, for a reload: what it names may be new. */
+bool confine_dirs(const struct site *site, struct complaints *complaints);
+
 #endif

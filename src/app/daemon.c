@@ -149,7 +149,7 @@ static bool reload(void *owner, struct complaints *complaints)
 		complain(complaints, (struct place){ 0 },
 			 "handing over: the new one reads its own configuration");
 	fresh = complaints->errors == 0 ? load(d, complaints) : NULL;
-	fine = fresh != NULL && point_log(fresh, complaints) &&
+	fine = fresh != NULL && confine_dirs(fresh, complaints) && point_log(fresh, complaints) &&
 	       crew_install(d->crew, fresh->rules, complaints);
 	if (fine) {
 		log_set_format(fresh->log_format);

@@ -279,6 +279,21 @@ class Reloading(E2E):
         self.assertTrue(d.reload())
         self.assert_quiet(d)
 
+    def test_T6_a_new_State_Dir_is_made(self):
+        d = self.daemon(esmtp="Message_Memory = 4K")
+        with open(d.conf) as f:
+            text = f.read()
+        d.write("tidewaiter.conf", text.replace('State_Dir = "state"', 'State_Dir = "state/new/one"'))
+        self.assertTrue(d.reload())
+        with d.client() as c:
+            c.hello()
+            c.envelope()
+            c.message(b"more than is kept in memory\r\n" * 1000)
+        d.write("state/file", "")
+        d.write("tidewaiter.conf", text.replace('State_Dir = "state"', 'State_Dir = "state/file"'))
+        self.assertFalse(d.reload())
+        self.assertIn("State_Dir", d.log_tail())
+
     def test_T6_a_door_is_closed_and_opened(self):
         d = self.daemon()
         with d.client(host="::1") as inside:
