@@ -10,8 +10,8 @@
 /* Bits of the attributes in "NAME ADDR PROTO ..."; unknown ones are left out. */
 unsigned announce_attributes(struct slice words);
 
-/* "XCLIENT NAME=.. ADDR=..", of these attributes, without CRLF, within 1,280 octets. The caller's to
- * free. */
+/* "XCLIENT NAME=.. ADDR=..", of these attributes, without CRLF, within 1,280 octets. The caller's
+ * to free. */
 char *announce_xclient(const struct relay_client *client, unsigned attributes);
 
 /* The name to greet with for this client: what it called itself, or ours. Borrowed. */

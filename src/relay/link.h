@@ -24,11 +24,11 @@ enum link_news {
 
 typedef void link_hear(void *owner, enum link_news news);
 
-struct place;
+struct pool_place;
 
 struct link {
 	TAILQ_ENTRY(link) next; /* the pool's */
-	struct place *place;	/* the pool's */
+	struct pool_place *place; /* the pool's */
 	struct burial burial;
 	struct stream stream;
 	struct timer timer;

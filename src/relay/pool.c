@@ -28,7 +28,7 @@ struct place_key {
 /* Links are in use, or kept, the latest first. */
 TAILQ_HEAD(links, link);
 
-struct place {
+struct pool_place {
 	UT_hash_handle hh;
 	struct place_key key;
 	struct pool *pool;
@@ -48,7 +48,7 @@ struct place {
 
 struct pool {
 	struct loop *loop;
-	struct place *places;
+	struct pool_place *places;
 	struct timer sweep;
 };
 
@@ -63,7 +63,7 @@ static void kept_heard(void *owner, enum link_news news)
 
 static void unlist(struct link *l)
 {
-	struct place *at = l->place;
+	struct pool_place *at = l->place;
 
 	pool_works(l);
 	if (l->hear == kept_heard)
@@ -80,7 +80,7 @@ static void give(struct link *l, const struct pool_ask *ask)
 	TAILQ_INSERT_HEAD(&l->place->used, l, next);
 }
 
-static void serve_soon(struct place *at)
+static void serve_soon(struct pool_place *at)
 {
 	if (!TAILQ_EMPTY(&at->asks))
 		timer_set(&at->serve, 0);
@@ -88,7 +88,7 @@ static void serve_soon(struct place *at)
 
 void pool_drop(struct link *l)
 {
-	struct place *at = l->place;
+	struct pool_place *at = l->place;
 
 	unlist(l);
 	at->open--;
@@ -100,7 +100,7 @@ void pool_drop(struct link *l)
 
 void pool_keep(struct link *l)
 {
-	struct place *at = l->place;
+	struct pool_place *at = l->place;
 	const struct hop_manner *m = &at->manner;
 
 	if (l->spoilt != NULL || l->expecting || m->idle_ms == 0 ||
@@ -129,7 +129,7 @@ void pool_works(struct link *l)
 
 /* --- health -------------------------------------------------------------------------------- */
 
-static bool left_alone(const struct place *at)
+static bool left_alone(const struct pool_place *at)
 {
 	return at->delay_ms != 0 && (at->probing || clock_ms() < at->alone_until_ms);
 }
@@ -138,7 +138,7 @@ static bool left_alone(const struct place *at)
  * nobody may have it left alone by what he says of himself. */
 void pool_failed(struct link *l)
 {
-	struct place *at = l->place;
+	struct pool_place *at = l->place;
 	uint32_t most = at->manner.retry_ms;
 
 	if (most != 0 && !l->excused && (l->probe || at->delay_ms == 0)) {
@@ -152,7 +152,7 @@ void pool_failed(struct link *l)
 
 void pool_reached(struct link *l)
 {
-	struct place *at = l->place;
+	struct pool_place *at = l->place;
 
 	at->delay_ms = 0;
 	at->probing = l->probe = false;
@@ -178,9 +178,9 @@ static struct place_key key_of(const struct endpoint *to, const struct hop_manne
 	return key;
 }
 
-static struct place *place_find(struct pool *pool, const struct place_key *key)
+static struct pool_place *place_find(struct pool *pool, const struct place_key *key)
 {
-	struct place *at;
+	struct pool_place *at;
 
 	HASH_FIND(hh, pool->places, key, sizeof *key, at);
 	return at;
@@ -188,9 +188,9 @@ static struct place *place_find(struct pool *pool, const struct place_key *key)
 
 static void serve(void *arg);
 
-static struct place *place_new(struct pool *pool, const struct place_key *key)
+static struct pool_place *place_new(struct pool *pool, const struct place_key *key)
 {
-	struct place *at = mem_new(sizeof *at);
+	struct pool_place *at = mem_new(sizeof *at);
 
 	at->pool = pool;
 	at->key = *key;
@@ -204,7 +204,7 @@ static struct place *place_new(struct pool *pool, const struct place_key *key)
 	return at;
 }
 
-static void place_free(struct place *at)
+static void place_free(struct pool_place *at)
 {
 	HASH_DELETE(hh, at->pool->places, at);
 	timer_stop(&at->serve);
@@ -215,7 +215,7 @@ const struct offer *pool_offer(struct pool *pool, const struct endpoint *to,
 			       const struct hop_manner *manner)
 {
 	const struct place_key key = key_of(to, manner);
-	const struct place *at = place_find(pool, &key);
+	const struct pool_place *at = place_find(pool, &key);
 
 	if (at == NULL || left_alone(at) || clock_ms() >= at->offer_until_ms)
 		return NULL;
@@ -226,7 +226,7 @@ const struct offer *pool_offer(struct pool *pool, const struct endpoint *to,
 
 /* One that this session used needs no announcing of its client; of others the latest is likeliest
  * to live. */
-static struct link *pick(struct place *at, const struct pool_ask *ask)
+static struct link *pick(struct pool_place *at, const struct pool_ask *ask)
 {
 	struct link *l;
 
@@ -239,7 +239,8 @@ static struct link *pick(struct place *at, const struct pool_ask *ask)
 	return ask->own ? NULL : TAILQ_FIRST(&at->kept);
 }
 
-static enum pool_answer dial(struct place *at, const struct pool_ask *ask, struct link **link_out)
+static enum pool_answer dial(struct pool_place *at, const struct pool_ask *ask,
+			     struct link **link_out)
 {
 	const unsigned most = at->manner.connections_max;
 	struct link *l;
@@ -259,7 +260,8 @@ static enum pool_answer dial(struct place *at, const struct pool_ask *ask, struc
 	return POOL_DIAL;
 }
 
-static enum pool_answer take(struct place *at, const struct pool_ask *ask, struct link **link_out)
+static enum pool_answer take(struct pool_place *at, const struct pool_ask *ask,
+			     struct link **link_out)
 {
 	struct link *l = pick(at, ask);
 
@@ -274,7 +276,7 @@ static enum pool_answer take(struct place *at, const struct pool_ask *ask, struc
 /* Those who wait, in order, as far as it goes. */
 static void serve(void *arg)
 {
-	struct place *at = arg;
+	struct pool_place *at = arg;
 	enum pool_answer answer;
 	struct pool_ask *ask;
 	struct link *link;
@@ -294,7 +296,7 @@ enum pool_answer pool_take(struct pool *pool, const struct endpoint *to,
 			   struct link **link_out)
 {
 	const struct place_key key = key_of(to, manner);
-	struct place *at = place_find(pool, &key);
+	struct pool_place *at = place_find(pool, &key);
 	enum pool_answer answer = POOL_WAIT;
 
 	if (at == NULL)
@@ -321,16 +323,17 @@ void pool_forget(struct pool_ask *ask)
 
 /* --- sweeping ------------------------------------------------------------------------------ */
 
-static void drop_old(struct place *at, uint64_t now)
+static void drop_old(struct pool_place *at, uint64_t now)
 {
 	struct link *l;
 
-	while ((l = TAILQ_LAST(&at->kept, links)) != NULL && now - l->since_ms >= at->manner.idle_ms)
+	while ((l = TAILQ_LAST(&at->kept, links)) != NULL &&
+	       now - l->since_ms >= at->manner.idle_ms)
 		pool_drop(l);
 }
 
 /* One for each who waits, of those whose clients are silent: the oldest first. */
-static void make_room(struct place *at, uint64_t now)
+static void make_room(struct pool_place *at, uint64_t now)
 {
 	struct link *l, *before;
 	struct pool_ask *ask = TAILQ_FIRST(&at->asks);
@@ -352,7 +355,7 @@ static void sweep(void *arg)
 {
 	struct pool *pool = arg;
 	uint64_t now = clock_ms();
-	struct place *at, *next;
+	struct pool_place *at, *next;
 	bool crowded = false;
 
 	HASH_ITER (hh, pool->places, at, next) {
@@ -377,7 +380,7 @@ struct pool *pool_new(struct loop *loop)
 
 void pool_free(struct pool *pool)
 {
-	struct place *at, *next;
+	struct pool_place *at, *next;
 
 	if (pool == NULL)
 		return;

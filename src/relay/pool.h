@@ -29,7 +29,7 @@ enum pool_answer {
 /* A question, which is part of who asks. It fills in what is not private. */
 struct pool_ask {
 	TAILQ_ENTRY(pool_ask) next; /* private */
-	struct place *waits_at;	    /* private; NULL: it does not wait */
+	struct pool_place *waits_at; /* private; NULL: it does not wait */
 	uint64_t session;
 	bool own;   /* only a kept link that this session used is of use */
 	bool fresh; /* none that was kept is */

@@ -286,8 +286,8 @@ static void secured(struct reach *r)
 {
 	const struct tls_info *tls = stream_tls(&r->link->stream);
 
-	log_event(LOG_DEBUG, "next_hop", r->relay->session, NULL, "next hop %s: %s with %s", r->relay->peer,
-		  tls->version, tls->cipher);
+	log_event(LOG_DEBUG, "next_hop", r->relay->session, NULL, "next hop %s: %s with %s",
+		  r->relay->peer, tls->version, tls->cipher);
 	r->link->name = mem_strdup(r->name);
 	say_ehlo(r, REACH_EHLO, slice_of(r->relay->world->hostname));
 }
@@ -326,7 +326,8 @@ static void xclient_heard(struct reach *r)
 			 announce_helo(r->relay->client, r->relay->world->hostname));
 		return;
 	}
-	if (l->spoilt != NULL || link_class(l) < 4 || (l->heard.code >= 500 && l->heard.code <= 504)) {
+	if (l->spoilt != NULL || link_class(l) < 4 ||
+	    (l->heard.code >= 500 && l->heard.code <= 504)) {
 		unfit(r);
 		return;
 	}

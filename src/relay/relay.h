@@ -56,9 +56,9 @@ struct relay;
 enum relay_step { RELAY_DONE, RELAY_WAIT };
 typedef void relay_said(void *owner);
 
-/* Dials nothing yet. A route whose first hop is a Maildir is that Maildir, alone. session is for the
- * log, and what a kept connection is known by. client and reply belong to the caller and outlive the
- * relay. */
+/* Dials nothing yet. A route whose first hop is a Maildir is that Maildir, alone. session is for
+ * the log, and what a kept connection is known by. client and reply belong to the caller and
+ * outlive the relay. */
 struct relay *relay_new(const struct relay_world *world, const struct route *route,
 			const struct relay_client *client, uint64_t session,
 			struct reply *reply, relay_said *said, void *owner);
