@@ -178,7 +178,7 @@ static void list_remove(struct region *r, uint32_t *list, uint32_t chunk)
 
 uint32_t region_alloc(struct region *r, unsigned arena, unsigned class)
 {
-	struct arena *a = &r->arenas[arena];
+	struct region_arena *a = &r->arenas[arena];
 	unsigned units = class_units[class], cell;
 	uint32_t chunk, unit;
 	struct chunk *c;
@@ -202,7 +202,7 @@ void region_release(struct region *r, uint32_t unit)
 {
 	uint32_t chunk = unit / CHUNK_UNITS;
 	struct chunk *c = &r->chunks[chunk];
-	struct arena *a = &r->arenas[c->arena];
+	struct region_arena *a = &r->arenas[c->arena];
 	unsigned units = class_units[c->class], cell = unit % CHUNK_UNITS / units;
 	uint32_t *list = &a->partial[c->class];
 	bool is_empty;

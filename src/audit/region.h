@@ -25,7 +25,7 @@ enum {
 	REGION_ARENAS = 16,
 };
 
-struct arena {
+struct region_arena {
 	uint32_t lock;
 	uint32_t partial[REGION_CLASSES]; /* chunks with a cell to give; 0: none */
 } __attribute__((aligned(128)));
@@ -38,7 +38,7 @@ struct region {
 	uint32_t warm_count, cold_count;
 	uint32_t fixed;	  /* chunks that `fixed` took */
 	struct chunk *chunks;
-	struct arena arenas[REGION_ARENAS];
+	struct region_arena arenas[REGION_ARENAS];
 };
 
 /*
