@@ -80,7 +80,6 @@ static void stanza_build(struct build *b, const struct conf_scope *scope, struct
 		.stub_unavailable = chain_truth(&chain, OPT_STUB_UNAVAILABLE),
 		.cache_size = (unsigned)chain_number(&chain, OPT_CACHE_SIZE),
 		.cache_life_s = (unsigned)(chain_number(&chain, OPT_CACHE_LIFE) / 1000),
-		.script_ttl_s = (unsigned)(chain_number(&chain, OPT_SCRIPT_TTL) / 1000),
 	};
 	while ((script = scope_next(scope, SCOPE_SCRIPT, script)) != NULL)
 		if (script->key != NULL && script_build(b, script, &scripts[out->script_count]))

@@ -30,7 +30,7 @@ struct turn {
 };
 
 /* What only one worker touches: turns to use again. */
-struct worker {
+struct spares {
 	struct turn *spare;
 	unsigned spare_count;
 	char apart[64]; /* from the next one's cache line */
@@ -41,7 +41,7 @@ struct policy_set {
 	atomic_uint said_once; /* bits: see policy_set_once */
 	const struct policy_host *host; /* borrowed */
 	struct policy_conf conf;	/* mask_map is ours */
-	struct worker *workers;
+	struct spares *workers; /* one of each */
 	unsigned phases;
 	bool has_slots; /* some engine keeps things for sessions */
 	unsigned module_count;
@@ -180,14 +180,14 @@ const struct policy_conf *policy_set_conf(const struct policy_set *set)
 
 static struct turn *turn_take(struct policy_set *set, const struct facts *facts)
 {
-	struct worker *w = &set->workers[facts->worker];
+	struct spares *mine = &set->workers[facts->worker];
 	struct turn *t;
 
 	CHECK(facts->worker < set->conf.workers);
-	t = w->spare;
+	t = mine->spare;
 	if (t != NULL) {
-		w->spare = t->next_spare;
-		w->spare_count--;
+		mine->spare = t->next_spare;
+		mine->spare_count--;
 		return t;
 	}
 	t = mem_new(sizeof *t);
@@ -197,16 +197,16 @@ static struct turn *turn_take(struct policy_set *set, const struct facts *facts)
 
 static void turn_give(struct turn *t)
 {
-	struct worker *w = &t->run.set->workers[t->run.facts->worker];
+	struct spares *mine = &t->run.set->workers[t->run.facts->worker];
 
-	if (w->spare_count >= SPARE_TURNS_MAX) {
+	if (mine->spare_count >= SPARE_TURNS_MAX) {
 		turn_free(t);
 		return;
 	}
 	arena_reset(&t->run.arena);
-	t->next_spare = w->spare;
-	w->spare = t;
-	w->spare_count++;
+	t->next_spare = mine->spare;
+	mine->spare = t;
+	mine->spare_count++;
 }
 
 static void **slots_of(const struct policy_set *set, struct facts *facts)

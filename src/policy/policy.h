@@ -61,7 +61,6 @@ struct policy_stanza {
 	bool stub_unavailable;	     /* D91 */
 	unsigned cache_size;	     /* D31 */
 	unsigned cache_life_s;
-	unsigned script_ttl_s;	     /* scriptlet; accepted */
 };
 
 /* ipv6_mask_map (D45): an implied mask `from` on an IPv6 peer means `to`. */

@@ -182,7 +182,7 @@ static void compile_arg(struct compiler *c, const struct arg *arg)
 static void compile_function(struct compiler *c, const struct call *call)
 {
 	struct program *p = c->program;
-	struct site site = { call->fn, call->tag, call->argc,
+	struct call_site site = { call->fn, call->tag, call->argc,
 			     fn_is_terminal(call->fn, call->argc) };
 
 	for (const struct arg *arg = call->args; arg != NULL; arg = arg->next)

@@ -52,7 +52,7 @@ static bool print_text(const struct text *text, struct buf *out)
 	return true;
 }
 
-static bool print_site(const struct site *site, struct buf *out)
+static bool print_site(const struct call_site *site, struct buf *out)
 {
 	return buf_printf(out, " %s%s%.*s/%u%s", site->fn->name, site->tag.len > 0 ? ":" : "",
 			  SLICE_ARGS(site->tag), site->argc, site->ends ? " ends" : "");

@@ -49,7 +49,7 @@ struct op {
 };
 
 /* One call as it is written somewhere. */
-struct site {
+struct call_site {
 	const struct policy_fn *fn;
 	struct slice tag;
 	unsigned argc;
@@ -73,7 +73,7 @@ struct program {
 	unsigned text_count;
 	struct match *matches;
 	unsigned match_count;
-	struct site *sites;
+	struct call_site *sites;
 	unsigned site_count;
 	struct regex **regexes;
 	unsigned regex_count;

@@ -220,7 +220,7 @@ static bool do_index(struct vm *vm)
 /* What it gave is on the stack; *over_out: how the script ends with it. */
 static bool do_call(struct vm *vm, const struct op *op, enum vm_step *over_out)
 {
-	const struct site *site = &vm->frame->program->sites[op->x];
+	const struct call_site *site = &vm->frame->program->sites[op->x];
 	struct fn_call call;
 	size_t used = vm->run->arena.used;
 	const struct value *args = pop(vm, site->argc);
