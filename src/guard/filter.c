@@ -27,8 +27,8 @@ static const char *const allowed[] = {
 	"open", "openat", "stat", "lstat", "fstat", "newfstatat", "statx", "access", "faccessat",
 	"faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "mkdir", "mkdirat",
 	"rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "rmdir",
-	"chmod", "fchmod", "fchmodat", "umask", "ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range",
-	"fadvise64", "statfs", "fstatfs", "utimensat",
+	"chmod", "fchmod", "fchmodat", "umask", "ftruncate", "fallocate", "fsync", "fdatasync",
+	"sync_file_range", "fadvise64", "statfs", "fstatfs", "utimensat",
 	/* sockets */
 	"connect", "bind", "listen", "accept", "accept4", "shutdown", "getsockname", "getpeername",
 	"getsockopt", "setsockopt", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg",
