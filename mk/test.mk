@@ -15,6 +15,7 @@ test: test-packages layers
 	$(call PART,fuzz corpora under ASan and UBSan) SAN=asan fuzz-replay
 	$(call PART,end to end under ASan and UBSan) e2e
 	$(call PART,end to end with every system call filtered) e2e E2E_BUILD=build/plain T="$(FILTERED)"
+	$(call PART,end to end at full size) e2e E2E_BUILD=build/plain T="-j 1 $(FULL_SIZE)"
 
 # tests/unit/ROOM/test_X.c tests src/ROOM and links that room and what it may include, no more:
 # a test that needs a fake of half the daemon shows a wrong arrow.
@@ -29,6 +30,9 @@ TSAN_TESTS := $(sort $(wildcard tests/unit/*/test_*_threads.c tests/unit/*/*/tes
 
 # A sanitizer needs system calls that the filter refuses: these run without one, too.
 FILTERED := confined service talk delivery relay modules
+
+# A sanitizer takes the room of thousands of clients, and all memory that there is.
+FULL_SIZE := crowded faults_crowd faults_disk
 
 .PHONY: test-packages unit tsan-unit fuzz-replay layers clang-build e2e
 test-packages: ; @scripts/need build test
