@@ -29,7 +29,8 @@ const struct scope_row scope_rows[SCOPE_COUNT] = {
 		.about = "The certificate for clients that ask for this name (SNI); "
 			 "`*.example.org` is every name one label longer." },
 	[SCOPE_CONTROL] = { .name = "Control_Listener", .within = G, .once = true,
-		.about = "Where tidectl connects. Its sessions are the service `Control`." },
+		.about = "Where tidectl connects; without a Listen, at "
+			 "`/run/tidewaiter/control.sock`. Its sessions are the service `Control`." },
 	[SCOPE_CONTROL_LISTEN] = { .name = "Listen", .within = C, .title = TITLE_ENDPOINT,
 		.about = "One Unix socket for tidectl." },
 	[SCOPE_AUDIT] = { .name = "inbound_audit", .within = G, .title = TITLE_IGNORED,

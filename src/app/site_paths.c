@@ -54,10 +54,11 @@ static void add_scope(struct build *b, const struct conf_scope *scope)
 void paths_collect(struct build *b)
 {
 	const struct conf_option *o = option_find(&b->conf->top, OPT_STATE_DIR);
+	const struct conf_scope *control = scope_next(&b->conf->top, SCOPE_CONTROL, NULL);
 	const struct place nowhere = { 0 };
 
 	add(b, o ? o->at : nowhere, b->state_dir, SITE_FILLS);
-	if (scope_next(&b->conf->top, SCOPE_CONTROL, NULL) == NULL)
+	if (control == NULL || scope_next(control, SCOPE_CONTROL_LISTEN, NULL) == NULL)
 		add(b, nowhere, control_default, SITE_MAKES);
 	for (const struct conf_file *f = b->conf->files; f != NULL; f = f->older)
 		add(b, f->included_at, f->name, SITE_READS);

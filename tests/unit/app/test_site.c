@@ -358,6 +358,37 @@ static void test_defaults(void **state)
 	site_free(site);
 }
 
+/* With Landlock, what is not among the paths cannot be made. */
+static void test_control_path(void **state)
+{
+	static const struct {
+		const char *name, *text, *want;
+	} cases[] = {
+		{ "no listener", "", "/run/tidewaiter/control.sock" },
+		{ "no Listen", "Control_Listener { Timeout = 5 }", "/run/tidewaiter/control.sock" },
+		{ "a Listen", "Control_Listener { Listen \"/tmp/c.sock\" { } }", "/tmp/c.sock" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct site_path *made = NULL;
+		struct site *site;
+		char text[256];
+
+		snprintf(text, sizeof text, GATE "ESMTP_Listener { Listen \"*:2601\" { } } %s",
+			 cases[i].text);
+		site = load_fine(text);
+		for (unsigned p = 0; p < site->paths.count; p++)
+			if (site->paths.list[p].access == SITE_MAKES)
+				made = &site->paths.list[p];
+		if (made == NULL || strcmp(made->path, cases[i].want) != 0 ||
+		    strcmp(site->controls[0].name, cases[i].want) != 0)
+			fail_msg("%s: %s at %s", cases[i].name,
+				 made == NULL ? "nothing" : made->path, site->controls[0].name);
+		site_free(site);
+	}
+}
+
 static void test_policy(void **state)
 {
 	(void)state;
@@ -458,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_caps),	   cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_manner),
 		cmocka_unit_test(test_doors),	   cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_control_path),
 		cmocka_unit_test(test_policy),	   cmocka_unit_test(test_references),
 		cmocka_unit_test(test_many_peers), cmocka_unit_test(test_samples),
 	};
