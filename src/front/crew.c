@@ -364,7 +364,6 @@ static void hire(struct crew *crew, unsigned count)
 	while (crew->count < count) {
 		struct hand *h = &crew->hands[crew->count];
 
-		h->crew = crew;
 		h->worker = worker_new(crew->count, crew->jobs, crew->hostname);
 		h->worker->tarpitted = &crew->tarpitted;
 		LIST_INIT(&h->stands);

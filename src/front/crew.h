@@ -10,8 +10,12 @@
 #define FRONT_CREW_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "audit/audit.h"
 #include "base/complain.h"
+#include "net/endpoint.h"
+#include "net/jobs.h"
 #include "session/worker.h"
 
 struct crew;

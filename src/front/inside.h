@@ -6,6 +6,7 @@
 #define FRONT_INSIDE_H
 
 #include <pthread.h>
+#include <sys/queue.h>
 
 #include "front/crew.h"
 
@@ -20,7 +21,6 @@ struct stand {
 /* A worker and what the crew knows of it. */
 struct hand {
 	struct worker *worker;
-	struct crew *crew;
 	pthread_t thread;
 	LIST_HEAD(, stand) stands;
 	struct timer look; /* while draining */
