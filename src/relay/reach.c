@@ -129,12 +129,13 @@ static void lost(struct reach *r, const char *why)
 		next_address(r);
 }
 
-/* What was heard leads nowhere from here. */
+/* What was heard leads nowhere from here. Behind a header it may be said of the client. */
 static void unfit(struct reach *r)
 {
-	const struct link *l = r->link;
+	struct link *l = r->link;
 	char why[200];
 
+	l->excused |= manner(r)->proxy;
 	snprintf(why, sizeof why, "%s: %u %s", l->spoilt != NULL ? l->spoilt : "it says",
 		 l->heard.code, l->heard.text);
 	lost(r, why);

@@ -298,6 +298,27 @@ static void test_left_alone(void **state)
 	scene_close(&s);
 }
 
+/* The answer to a header is about the client in it: others are let in. */
+static void test_not_left_alone_for_a_header(void **state)
+{
+	const struct deed refusing[] = { { "greeting", "554 5.7.1 not you\r\n", CLOSE }, { 0 } };
+	struct mail_command mail = mail_from("a@b");
+	struct scene s;
+
+	(void)state;
+	scene_open(&s, refusing);
+	s.route.manner.retry_ms = 60000;
+	s.route.manner.proxy = true;
+	set_client(&s, "192.0.2.7", "198.51.100.1", "h");
+	for (unsigned i = 0; i < 3; i++) {
+		relay_free(s.relay);
+		scene_relay(&s);
+		assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)), 451);
+		assert_int_equal(s.peer.connects, i + 1);
+	}
+	scene_close(&s);
+}
+
 /* A socket that we can't make is no fault of the next hop. */
 static void test_out_of_descriptors(void **state)
 {
@@ -422,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_proxy),
 		cmocka_unit_test(test_T12_remembered),
 		cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_not_left_alone_for_a_header),
 		cmocka_unit_test(test_out_of_descriptors),
 		cmocka_unit_test(test_yield),
 		cmocka_unit_test(test_busy),
