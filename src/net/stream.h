@@ -48,6 +48,7 @@ struct stream {
 	struct tls_link *tls;	/* NULL: in the clear */
 	int fd;			/* -1: closed */
 	int error;		/* errno of what broke it */
+	uint32_t dropped;	/* octets, of a line that is too long or spoilt */
 	bool connecting : 1;
 	bool shaking : 1;	/* in the TLS handshake */
 	bool readable : 1;	/* the socket may have more */

@@ -19,6 +19,7 @@ enum {
 	SCRATCH = 65536,
 	LINE_READ = 4096,	 /* small, so that what a client pipelines stays in its socket */
 	DROPPED_A_TURN = 65536, /* of lines that nobody wants; then the others' turn comes */
+	DROPPED_MAX = 64 << 20, /* of one line; then it is no honest peer's */
 };
 
 static _Thread_local char scratch[SCRATCH];
@@ -153,9 +154,12 @@ enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out
 			size_t len = (size_t)(lf - s->view.at) + 1;
 
 			got = line_done(s, len, max, line_out);
-			if (got != STREAM_NOTHING)
+			if (got != STREAM_NOTHING) {
+				s->dropped = 0;
 				return got;
+			}
 			dropped += len;
+			s->dropped += (uint32_t)len;
 			looked = 0;
 			continue;
 		}
@@ -164,7 +168,12 @@ enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out
 			stream_eat(s, looked - 1); /* the last one may be the CR */
 			s->skipping = true;
 			dropped += looked;
+			s->dropped += (uint32_t)looked;
 			looked = 1;
+		}
+		if (s->dropped > DROPPED_MAX) {
+			stream_break(s, EMSGSIZE);
+			return STREAM_OVER;
 		}
 		if (!may_have_more(s, s->view.len > 0 || s->spoilt))
 			return is_over(s) ? STREAM_OVER : STREAM_NOTHING;

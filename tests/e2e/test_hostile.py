@@ -300,6 +300,16 @@ class Noise(E2E):
             other.close()
         self.assert_quiet(d)
 
+    def test_a_line_without_end_is_cut(self):
+        d = self.daemon(workers=1)
+        for octets in b"x", b"x\n", b"\n":
+            sent = 0
+            with self.subTest(octets), d.client() as c, self.assertRaises(OSError):
+                while sent < 256 << 20:
+                    sent += c.sock.send(octets * 131072)
+            self.assertGreater(sent, 64 << 20)
+        self.assert_quiet(d)
+
     def test_bare_line_feeds_without_end(self):
         d = self.daemon(esmtp="Command_Timeout = 2\nMax_Unproductive_Commands = 0", workers=1)
         with d.client() as c, d.client() as other:
