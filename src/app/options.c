@@ -60,7 +60,8 @@ static const char by_kernel[] = "the kernel sizes it";
 const struct option_row option_rows[OPTION_COUNT] = {
 	[OPT_HOSTNAME] = { "Hostname", OPTION_HOSTNAME, G, .absent = "the machine's name",
 		.example = "\"edge.example.org\"",
-		.about = "The name by which this machine speaks to others." },
+		.about = "The name by which this machine speaks to others. A change reaches next hops, and "
+			 "the 421 of a script that failed, with a restart." },
 	[OPT_STATE_DIR] = { "State_Dir", OPTION_PATH, G, .standard = "/var/lib/tidewaiter",
 		.about = "Where the daemon keeps its files." },
 	[OPT_USER] = { "User", OPTION_STRING, G, .example = "\"tidewaiter\"",
