@@ -237,6 +237,9 @@ class Daemon:
                 raise AssertionError("the daemon ended with %d\n%s" % (code, self.log_tail(120)))
         finally:
             if self.process is not None:
+                if self.process.poll() is None:  # the test failed, and it does not listen
+                    self.process.kill()
+                    self.process.wait()
                 self.process.stderr.close()
                 self.process = None
             for port in self.free_ports:

@@ -15,8 +15,9 @@ from daemon import E2E, HERE, FreePort
 
 LONG = os.environ.get("E2E_LONG") == "1"
 SEED = int(os.environ.get("E2E_SEED", 1))
-SEEDS = range(SEED, SEED + (10 if LONG else 2))
-SECONDS = 20 if LONG else 3
+SEEDS = range(SEED, SEED + (4 if LONG else 2))
+SECONDS = 10 if LONG else 3
+KILLS = 4  # at least, however slow the machine is
 SENDERS = 8
 MARK = re.compile(rb"^X-Mark: (\S+)\r?$", re.M)
 SHAPE = dict(workers=2, top="Message_Memory = 4096\nGateway_Retry_Time = 0")
@@ -152,7 +153,7 @@ class Killed(E2E):
             t.start()
         kills, end = 0, time.monotonic() + SECONDS
         try:
-            while time.monotonic() < end:
+            while time.monotonic() < end or kills < KILLS:
                 time.sleep(chance.uniform(0.02, 0.6))
                 kill(chance)
                 kills += 1
@@ -178,7 +179,6 @@ class Killed(E2E):
         for mark, n in copies.items():
             self.assertLessEqual(n, 1 + doubtful.get(mark, 0), "%s is there too often" % mark)
         self.assertGreater(len(confirmed), 20)
-        self.assertGreater(kills, 3)
         twice = sum(n - 1 for n in copies.values())
         refused = {}
         for s in senders:
