@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	complaints_init(&complaints);
 	/* Where no include finds a file. */
-	conf = conf_parse("/dev/fuzz.conf", (struct slice){ (const char *)data, size }, &complaints);
+	conf = conf_parse("/dev/fuzz.conf", (struct slice){ (const char *)data, size },
+			  &complaints);
 	options_check(conf, &complaints);
 	options_forget(conf);
 	conf_free(conf);

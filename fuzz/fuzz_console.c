@@ -36,11 +36,13 @@ static void start(void)
 	fake_world_enter(fake, "192.0.2.1");
 	fake_world_enter(fake, "2001:db8::1");
 	door.endpoint = fake->control;
-	snprintf(door.where.path, sizeof door.where.path, "/tmp/tidewaiter-fuzz-%d.sock", (int)getpid());
+	snprintf(door.where.path, sizeof door.where.path, "/tmp/tidewaiter-fuzz-%d.sock",
+		 (int)getpid());
 	sa_len = endpoint_sockaddr(&door.where, &sa);
 	complaints_init(&complaints);
 	console = console_start(&fake->world, &door, 1, &complaints);
-	if (console == NULL || regcomp(&status, "^\\. (0|(1|64) .+)$", REG_EXTENDED | REG_NOSUB) != 0)
+	if (console == NULL ||
+	    regcomp(&status, "^\\. (0|(1|64) .+)$", REG_EXTENDED | REG_NOSUB) != 0)
 		abort();
 	atexit(stop);
 }

@@ -42,7 +42,8 @@ static void on_question(evutil_socket_t fd, short what, void *arg)
 
 static void set_up(void)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof at;
 
 	loop = loop_new();
@@ -51,10 +52,12 @@ static void set_up(void)
 	assert(bind(server, (struct sockaddr *)&at, sizeof at) == 0);
 	assert(getsockname(server, (struct sockaddr *)&at, &len) == 0);
 	snprintf(where, sizeof where, "127.0.0.1:%u", ntohs(at.sin_port));
-	event_add(event_new(loop_base(loop), server, EV_READ | EV_PERSIST, on_question, NULL), NULL);
+	event_add(event_new(loop_base(loop), server, EV_READ | EV_PERSIST, on_question, NULL),
+		  NULL);
 }
 
-static void addrs_said(void *owner, enum dns_status status, const struct addr *addrs, unsigned count)
+static void addrs_said(void *owner, enum dns_status status, const struct addr *addrs,
+		       unsigned count)
 {
 	(void)owner, (void)addrs;
 	assert(status == DNS_FOUND ? count >= 1 && count <= DNS_ADDRS_MAX : count == 0);

@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			assert(elsewhere_sessions(e) == before);
 	}
 	for (unsigned i = 0; audit_service_nth(audit, i) != NULL; i++) {
-		struct audit_scope scope = { audit_service_find(audit, audit_service_nth(audit, i)), NULL };
+		struct audit_scope scope = { audit_service_find(audit, audit_service_nth(audit, i)),
+					     NULL };
 
 		counted += audit_total(scope);
 	}

@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice out, text = { (const char *)data, size };
-	struct facts_mail mail = { .from = SLICE("strong-bad@email.example.com"), .rcpt = SLICE("a+b@c") };
+	struct facts_mail mail = { .from = SLICE("strong-bad@email.example.com"),
+				   .rcpt = SLICE("a+b@c") };
 	struct facts facts = { .peer = { 0x20010db8ull << 32, 0xcb01, ADDR_V6 }, .mail = &mail };
 	struct policy_run run = { .facts = &facts };
 

@@ -14,7 +14,9 @@
 static struct loop *loop;
 static struct jobs *jobs;
 static struct hop hop = { .kind = HOP_ADDR };
-static const struct route route = { .hops = &hop, .count = 1, .manner = { .idle_ms = 1000, .xclient = true } };
+static const struct route route = { .hops = &hop,
+				    .count = 1,
+				    .manner = { .idle_ms = 1000, .xclient = true } };
 static int listener;
 static struct stream peer;
 static struct slice script;
@@ -47,7 +49,8 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 
 static void set_up(void)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof at;
 
 	log_set_level(LOG_ERROR);
@@ -58,7 +61,8 @@ static void set_up(void)
 	assert(bind(listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(listener, 8) == 0);
 	assert(getsockname(listener, (struct sockaddr *)&at, &len) == 0);
 	addr_from_sockaddr((struct sockaddr *)&at, &hop.addr, &hop.port);
-	event_add(event_new(loop_base(loop), listener, EV_READ | EV_PERSIST, on_accept, NULL), NULL);
+	event_add(event_new(loop_base(loop), listener, EV_READ | EV_PERSIST, on_accept, NULL),
+		  NULL);
 	relay_timeouts = (struct relay_timeouts){ 50, 20, 20, 20, 20, 20, 20, 20, 20 };
 }
 
@@ -97,10 +101,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	message_add(m, SLICE("Subject: x\r\n\r\n.\r\n"));
 	message_finish(m);
 	world.pool = pool_new(loop);
-	for (uint16_t i = 0; i < 3; i++) { /* the second goes on where the first was; so may the third */
+	/* The second goes on where the first was; so may the third. */
+	for (uint16_t i = 0; i < 3; i++) {
 		client.peer_port = i;
 		r = relay_new(&world, &route, &client, i, &reply, said, NULL);
-		if (accepted(relay_mail(r, &mail), &reply) && accepted(relay_rcpt(r, &to), &reply) && i != 1)
+		if (accepted(relay_mail(r, &mail), &reply) &&
+		    accepted(relay_rcpt(r, &to), &reply) && i != 1)
 			accepted(relay_message(r, m), &reply);
 		relay_free(r);
 	}

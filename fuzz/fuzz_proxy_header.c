@@ -16,7 +16,8 @@ static void check_again(const struct proxy_header *h)
 	const char *why;
 
 	CHECK(proxy_header_read(written, &again, &why) == PROXY_DONE && again.len == written.len);
-	CHECK(again.is_own == h->is_own && addr_equal(&again.from, &h->from) && addr_equal(&again.to, &h->to));
+	CHECK(again.is_own == h->is_own && addr_equal(&again.from, &h->from) &&
+	      addr_equal(&again.to, &h->to));
 	CHECK(again.from_port == h->from_port && again.to_port == h->to_port);
 }
 

@@ -1,6 +1,6 @@
 // room: net
-/* What a client may send instead of, or as, the beginning of its handshake, and then FIN. There is no
- * certificate: it always ends as broken, once, and with a reason. */
+/* What a client may send instead of, or as, the beginning of its handshake, and then FIN. There is
+ * no certificate: it always ends as broken, once, and with a reason. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int fds[2];
 
 	loop = loop_new();
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 && fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 &&
+	      fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0);
 	stream_open(&s, loop, fds[0], hear, &s);
 	stream_secure(&s, ctx, NULL);
 	for (size_t sent = 0; sent < size && sent < 100000;) {

@@ -33,7 +33,8 @@ static void check_xtext(struct slice text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct slice args = { (const char *)data, size < SMTP_COMMAND_MAX ? size : SMTP_COMMAND_MAX };
+	struct slice args = { (const char *)data,
+			      size < SMTP_COMMAND_MAX ? size : SMTP_COMMAND_MAX };
 	struct xclient x;
 	syntax_fault fault = xclient_parse(args, &x);
 

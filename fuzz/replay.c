@@ -1,4 +1,5 @@
-/* Runs a fuzz target over saved inputs: files, or directories of files. What crashed once stays tested. */
+/* Runs a fuzz target over saved inputs: files, or directories of files. What crashed once stays
+ * tested. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

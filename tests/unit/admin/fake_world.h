@@ -1,4 +1,5 @@
-/* The parts that a console looks at, real and small: what configuration would do is only counted. */
+/* The parts that a console looks at, real and small: what configuration would do is
+ * only counted. */
 #ifndef TESTS_FAKE_WORLD_H
 #define TESTS_FAKE_WORLD_H
 
@@ -69,10 +70,20 @@ static inline struct fake_world *fake_world_new(void)
 
 	f->jobs = jobs_new(1);
 	*w = (struct console_world){
-		.audit = audit_new(), .crew = crew_new(2, f->jobs, "edge.example"),
-		.ledger = ledger_new(), .version = "1.2.3", .owner = f, .reload = fake_reload,
-		.drain = fake_drain, .stop = fake_stop, .file = fake_file, .started_wall_ms = 1000,
-		.hand_over = fake_hand_over, .user = "edge", .landlock = "on", .seccomp = "off: by option",
+		.audit = audit_new(),
+		.crew = crew_new(2, f->jobs, "edge.example"),
+		.ledger = ledger_new(),
+		.version = "1.2.3",
+		.owner = f,
+		.reload = fake_reload,
+		.drain = fake_drain,
+		.stop = fake_stop,
+		.file = fake_file,
+		.started_wall_ms = 1000,
+		.hand_over = fake_hand_over,
+		.user = "edge",
+		.landlock = "on",
+		.seccomp = "off: by option",
 	};
 	f->smtp = audit_endpoint(w->audit, audit_service_find(w->audit, "SMTP"), "127.0.0.1:25");
 	f->control = audit_endpoint(w->audit, audit_service_find(w->audit, "Control"), "/x.sock");

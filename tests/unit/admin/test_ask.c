@@ -70,7 +70,8 @@ static const char *say(struct fixture *fx, const char *line)
 	enum ask_step step;
 
 	buf_clear(&fx->out);
-	for (step = ask_begin(&a, &fx->by, copy, strlen(copy)); step != ASK_DONE; step = ask_go_on(&a))
+	for (step = ask_begin(&a, &fx->by, copy, strlen(copy)); step != ASK_DONE;
+	     step = ask_go_on(&a))
 		for (fx->waiting = step == ASK_WAIT; fx->waiting;)
 			loop_run(fx->loop);
 	ask_end(&a);
@@ -180,7 +181,8 @@ static void test_wrong(void **state)
 		{ "count SMTP 1.2.3.4 -4",
 		  ". 64 -4 and -6 go with FIRST-LAST: a prefix has a family\n" },
 		{ "count SMTP 24-16", ". 64 \"24-16\" is not FIRST-LAST, lengths from 0 to 128\n" },
-		{ "count SMTP 16-129", ". 64 \"16-129\" is not FIRST-LAST, lengths from 0 to 128\n" },
+		{ "count SMTP 16-129",
+		  ". 64 \"16-129\" is not FIRST-LAST, lengths from 0 to 128\n" },
 		{ "count SMTP 16-", ". 64 \"16-\" is not FIRST-LAST, lengths from 0 to 128\n" },
 		{ "count SMTP 1-2-3", ". 64 \"1-2-3\" is not FIRST-LAST, lengths from 0 to 128\n" },
 		{ "kick me",
@@ -215,8 +217,9 @@ static void test_reload_fails(void **state)
 	struct fixture *fx = *state;
 
 	fx->f->reload_fails = true;
-	assert_string_equal(say(fx, "reload"),
-			    "! x.conf:2:3: warning: old\\x0astyle\n! x.conf:4:5: wrong\n. 1 nothing was changed\n");
+	assert_string_equal(
+		say(fx, "reload"),
+		"! x.conf:2:3: warning: old\\x0astyle\n! x.conf:4:5: wrong\n. 1 nothing was changed\n");
 }
 
 /* 1.8 */
@@ -225,8 +228,14 @@ static void test_ledger_T15(void **state)
 	struct fixture *fx = *state;
 	struct audit_read cause = { .service = "SMTP", .count = 41 };
 	struct action action = {
-		.kind = ACTION_TARPIT, .phase = PHASE_CONNECT, .name = "ec_tarpit", .file = "/p/c.sieve",
-		.line = 6, .ms = 10500, .counter = SLICE("slow:net"), .cause = &cause,
+		.kind = ACTION_TARPIT,
+		.phase = PHASE_CONNECT,
+		.name = "ec_tarpit",
+		.file = "/p/c.sieve",
+		.line = 6,
+		.ms = 10500,
+		.counter = SLICE("slow:net"),
+		.cause = &cause,
 	};
 	struct addr peer;
 	const char *stats;

@@ -35,9 +35,14 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(fx->dir));
 	fx->f = fake_world_new();
 	fx->door = (struct console_door){
-		.name = "x", .file_mode = 0660, .backlog = 5, .timeout_ms = 60000, .endpoint = fx->f->control,
+		.name = "x",
+		.file_mode = 0660,
+		.backlog = 5,
+		.timeout_ms = 60000,
+		.endpoint = fx->f->control,
 	};
-	snprintf(fx->door.where.path, sizeof fx->door.where.path, "%s/run/sub/control.sock", fx->dir);
+	snprintf(fx->door.where.path, sizeof fx->door.where.path, "%s/run/sub/control.sock",
+		 fx->dir);
 	log_set_level(LOG_ERROR);
 	*state = fx;
 	return 0;
@@ -127,7 +132,8 @@ static void test_conversations_D51(void **state)
 		{ "one", "count SMTP 0.0.0.0/0\n", "0\n. 0\n" },
 		{ "CRLF", "count SMTP 0.0.0.0/0\r\n", "0\n. 0\n" },
 		{ "no end of line", "count SMTP 0.0.0.0/0", "0\n. 0\n" },
-		{ "many", "count SMTP ::/0\nshow inbound\ncount SMTP 0.0.0.0/0\n", "0\n. 0\n. 0\n0\n. 0\n" },
+		{ "many", "count SMTP ::/0\nshow inbound\ncount SMTP 0.0.0.0/0\n",
+		  "0\n. 0\n. 0\n0\n. 0\n" },
 		{ "empty line", "\n", ". 64 no command; \"help\" lists them\n" },
 		{ "nothing", "", "" },
 		{ "counted itself, D51", "count Control 127.0.0.1/32\n", "1\n. 0\n" },
@@ -258,7 +264,8 @@ static void *call(void *arg)
 			close(fd);
 			return NULL;
 		}
-		if (send(fd, "who\nkick ::/0\nstatus\n", 21, MSG_NOSIGNAL) == 21 && read(fd, got, sizeof got) > 0)
+		if (send(fd, "who\nkick ::/0\nstatus\n", 21, MSG_NOSIGNAL) == 21 &&
+		    read(fd, got, sizeof got) > 0)
 			c->answers++;
 		close(fd);
 	}

@@ -99,7 +99,8 @@ static void test_full(void **state)
 		object(&v);
 		view_end(&v);
 		assert_true(out.len <= max);
-		assert_true(v.full == (out.len < (max % 2 ? strlen(cases[3].want_json) : strlen(cases[3].want_text))));
+		assert_true(v.full == (out.len < (max % 2 ? strlen(cases[3].want_json)
+							  : strlen(cases[3].want_text))));
 		buf_free(&out);
 	}
 }

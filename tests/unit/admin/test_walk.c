@@ -72,7 +72,8 @@ static void test_pieces_T15(void **state)
 	}
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		whole->count = 0;
-		audit_levels(scope, cases[i].family, NULL, cases[i].first, cases[i].last, see, whole);
+		audit_levels(scope, cases[i].family, NULL, cases[i].first, cases[i].last, see,
+			     whole);
 		for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
 			struct walk w;
 
@@ -83,8 +84,8 @@ static void test_pieces_T15(void **state)
 				parts->in_piece = 0;
 			while (walk_on(&w, see, parts));
 			if (parts->count != whole->count)
-				fail_msg("%s by %u: %u blocks, not %u", cases[i].name, pieces[p], parts->count,
-					 whole->count);
+				fail_msg("%s by %u: %u blocks, not %u", cases[i].name, pieces[p],
+					 parts->count, whole->count);
 			for (unsigned n = 0; n < whole->count; n++)
 				if (!cidr_equal(&parts->blocks[n], &whole->blocks[n]) ||
 				    parts->counts[n] != whole->counts[n])

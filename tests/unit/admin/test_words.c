@@ -24,7 +24,10 @@ static void test_split(void **state)
 		{ "nothing", "", NULL, { NULL } },
 		{ "blanks", " \t ", NULL, { NULL } },
 		{ "one", "status", NULL, { "status" } },
-		{ "blanks around", "\t count   SMTP\t1.2.3.4  ", NULL, { "count", "SMTP", "1.2.3.4" } },
+		{ "blanks around",
+		  "\t count   SMTP\t1.2.3.4  ",
+		  NULL,
+		  { "count", "SMTP", "1.2.3.4" } },
 		{ "quoted", "a \"b c\" d", NULL, { "a", "b c", "d" } },
 		{ "quoted in a word", "a\"b c\"d", NULL, { "ab cd" } },
 		{ "empty word", "\"\" x", NULL, { "", "x" } },
@@ -55,7 +58,8 @@ static void test_split(void **state)
 		if (wrong != NULL)
 			continue;
 		for (; cases[i].want[want] != NULL; want++)
-			if (want >= count || !slice_equal(words[want], slice_of(cases[i].want[want])))
+			if (want >= count ||
+			    !slice_equal(words[want], slice_of(cases[i].want[want])))
 				fail_msg("%s: word %u", cases[i].name, want);
 		if (count != want)
 			fail_msg("%s: %u words", cases[i].name, count);
@@ -69,7 +73,8 @@ static void test_split_nul(void **state)
 	unsigned count;
 
 	(void)state;
-	assert_string_equal(words_split(line, sizeof line - 1, words, MOST, &count), "a control character");
+	assert_string_equal(words_split(line, sizeof line - 1, words, MOST, &count),
+			    "a control character");
 }
 
 int main(void)

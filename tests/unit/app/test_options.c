@@ -242,7 +242,8 @@ static void test_complains(void **state)
 		  "t.conf:1:18: Allow_IP_Literal is not available yet\n"
 		  "t.conf:1:41: always_allow is not available yet\n"
 		  "t.conf:2:1: ECStream_Listener is not available yet\n" },
-		{ "an extension that there is not", "ESMTP_Listener { SMTP_Extensions = ( \"XCLIENT\" \"AUTH PLAIN\" \"X\" ) }",
+		{ "an extension that there is not",
+		  "ESMTP_Listener { SMTP_Extensions = ( \"XCLIENT\" \"AUTH PLAIN\" \"X\" ) }",
 		  "t.conf:1:48: SMTP_Extensions holds \"AUTH PLAIN\", AUTH is not available yet\n"
 		  "t.conf:1:61: SMTP_Extensions holds \"X\", expected XCLIENT, XREMOTEIP, XSETCONTEXT or XDUMPCONTEXT\n" },
 		{ "T14 PROXY and XCLIENT are the listener's",

@@ -218,7 +218,8 @@ static void test_caps(void **state)
 
 static const struct hop_manner *manner_of(const struct site *site, const char *domain)
 {
-	const struct route *r = route_for(settings_for(site, 0, "192.0.2.1")->routes, slice_of(domain));
+	const struct route *r =
+		route_for(settings_for(site, 0, "192.0.2.1")->routes, slice_of(domain));
 
 	return &r->manner;
 }

@@ -30,7 +30,8 @@ static void test_complains(void **state)
 		  GATE "ESMTP_Listener { Listen \"*:1\" {\nDomain \"x.org\" { } } }",
 		  "t.conf:3:1: Domain \"x.org\" without a next hop, expected Gateway or Routes\n" },
 		{ "Proxy_Protocol that believes nobody",
-		  GATE "ESMTP_Listener { Proxy_Protocol = on\nListen \"*:1\" { }\n"
+		  GATE
+		  "ESMTP_Listener { Proxy_Protocol = on\nListen \"*:1\" { }\n"
 		  "Listen \"*:2\" { Proxy_Hosts = ( \"10.0.0.0/8\" ) }\nListen \"*:3\" { Proxy_Protocol = off } }",
 		  "t.conf:3:1: Listen \"*:1\" with Proxy_Protocol has nobody to believe, expected Proxy_Hosts\n" },
 		{ "a console on TCP",
@@ -109,7 +110,8 @@ static void test_user_stays(void **state)
 
 	(void)state;
 	world.running = &(struct site){ .user = { "edge", 4711, 4712 } };
-	site = load(GATE "User = \"no-such-user\" ESMTP_Listener { Listen \"*:1\" { } }", got, sizeof got);
+	site = load(GATE "User = \"no-such-user\" ESMTP_Listener { Listen \"*:1\" { } }", got,
+		    sizeof got);
 	world.running = NULL;
 	assert_string_equal(got, "t.conf:2:1: warning: User stays edge, expected a restart\n");
 	assert_string_equal(site->user.name, "edge");

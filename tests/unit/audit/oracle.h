@@ -147,7 +147,8 @@ static inline struct counts oracle_ask(const struct oracle *o, const struct cidr
 
 static inline int oracle_by_addr(const void *a, const void *b)
 {
-	return addr_compare(&((const struct oracle_entry *)a)->addr, &((const struct oracle_entry *)b)->addr);
+	return addr_compare(&((const struct oracle_entry *)a)->addr,
+			    &((const struct oracle_entry *)b)->addr);
 }
 
 static inline void oracle_sort(struct oracle *o)

@@ -30,7 +30,8 @@ static int set_up(void **state)
 	s.audit = audit_new();
 	s.smtp_25 = audit_endpoint(s.audit, audit_service_find(s.audit, "SMTP"), "127.0.0.1:25");
 	s.smtp_587 = audit_endpoint(s.audit, audit_service_find(s.audit, "SMTP"), "[::1]:587");
-	s.control = audit_endpoint(s.audit, audit_service_find(s.audit, "Control"), "/run/control.sock");
+	s.control = audit_endpoint(s.audit, audit_service_find(s.audit, "Control"),
+				   "/run/control.sock");
 	*state = &s;
 	return 0;
 }
@@ -70,7 +71,8 @@ static void enter(struct audit_endpoint *at, const char *peer, struct audit_tick
 
 static void test_services_4_1(void **state)
 {
-	static const char *const want[] = { "SMTP", "ECStream", "Control", "ECmmove2", "ECCluster", "HTTP" };
+	static const char *const want[] = { "SMTP",	"ECStream",  "Control",
+					    "ECmmove2", "ECCluster", "HTTP" };
 	struct scene *s = *state;
 	unsigned n = 0;
 
@@ -78,7 +80,8 @@ static void test_services_4_1(void **state)
 		assert_string_equal(audit_service_nth(s->audit, n), want[n]);
 	assert_int_equal(n, sizeof want / sizeof *want);
 	for (unsigned i = 0; i < n; i++)
-		assert_string_equal(audit_service_name(audit_service_find(s->audit, want[i])), want[i]);
+		assert_string_equal(audit_service_name(audit_service_find(s->audit, want[i])),
+				    want[i]);
 }
 
 static void test_names_D50_D106(void **state)
@@ -115,7 +118,8 @@ static void test_names_D50_D106(void **state)
 		assert_string_equal(audit_service_name(at.service), cases[i].want_service);
 		assert_int_equal(at.endpoint != NULL, cases[i].want_endpoint != NULL);
 		if (at.endpoint != NULL)
-			assert_string_equal(audit_endpoint_name(at.endpoint), cases[i].want_endpoint);
+			assert_string_equal(audit_endpoint_name(at.endpoint),
+					    cases[i].want_endpoint);
 	}
 	memset(longest, 'x', sizeof longest);
 	assert_non_null(audit_scope_find(s->audit, (struct slice){ longest, sizeof longest }, &at));
@@ -178,7 +182,8 @@ static void test_a_ticket_moves_D49_T8(void **state)
 		audit_move(&t, &to.addr);
 		if (strcmp(cases[i].from, cases[i].to) != 0 && count(s, "SMTP", cases[i].from) != 0)
 			fail_msg("%s: still where it was", cases[i].name);
-		if (count(s, "SMTP", cases[i].to) != 1 || count(s, "SMTP@127.0.0.1:25", cases[i].to) != 1)
+		if (count(s, "SMTP", cases[i].to) != 1 ||
+		    count(s, "SMTP@127.0.0.1:25", cases[i].to) != 1)
 			fail_msg("%s: not where it went", cases[i].name);
 		assert_int_equal(audit_total(smtp), 1);
 		audit_leave(&t);
@@ -190,7 +195,8 @@ static void test_total_counts_both_families_D48(void **state)
 {
 	struct scene *s = *state;
 	struct audit_ticket t[3] = { 0 };
-	struct audit_scope smtp = { audit_service_find(s->audit, "SMTP"), NULL }, one = { smtp.service, s->smtp_587 };
+	struct audit_scope smtp = { audit_service_find(s->audit, "SMTP"), NULL },
+			   one = { smtp.service, s->smtp_587 };
 
 	enter(s->smtp_25, "192.0.2.1", &t[0]);
 	enter(s->smtp_587, "2001:db8::1", &t[1]);
@@ -230,14 +236,15 @@ static bool print_level(void *arg, const struct cidr *b, uint64_t n, uint64_t di
 	char text[CIDR_TEXT_MAX];
 	size_t len = strlen(p->text);
 
-	snprintf(p->text + len, sizeof p->text - len, "%s %lu/%lu\n", cidr_print(b, text), (unsigned long)n,
-		 (unsigned long)different);
+	snprintf(p->text + len, sizeof p->text - len, "%s %lu/%lu\n", cidr_print(b, text),
+		 (unsigned long)n, (unsigned long)different);
 	return --p->left > 0;
 }
 
 static void test_levels_T15(void **state)
 {
-	static const char *const peers[] = { "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.1.1", "10.1.0.1", "2001:db8::1" };
+	static const char *const peers[] = { "10.0.0.1", "10.0.0.1", "10.0.0.2",
+					     "10.0.1.1", "10.1.0.1", "2001:db8::1" };
 	static const struct {
 		const char *name, *within;
 		enum addr_family family;
@@ -246,10 +253,12 @@ static void test_levels_T15(void **state)
 	} cases[] = {
 		{ "levels", NULL, ADDR_V4, 15, 17, 99,
 		  "10.0.0.0/15 5/4\n10.0.0.0/16 4/3\n10.0.0.0/17 4/3\n10.1.0.0/16 1/1\n10.1.0.0/17 1/1\n" },
-		{ "one level", NULL, ADDR_V4, 24, 24, 99, "10.0.0.0/24 3/2\n10.0.1.0/24 1/1\n10.1.0.0/24 1/1\n" },
+		{ "one level", NULL, ADDR_V4, 24, 24, 99,
+		  "10.0.0.0/24 3/2\n10.0.1.0/24 1/1\n10.1.0.0/24 1/1\n" },
 		{ "everything", NULL, ADDR_V4, 0, 1, 99, "0.0.0.0/0 5/4\n0.0.0.0/1 5/4\n" },
 		{ "within a block", "10.0.0.0/24", ADDR_V4, 16, 32, 99, NULL },
-		{ "within a block, one level", "10.0.0.0/24", ADDR_V4, 32, 32, 99, "10.0.0.1/32 2/1\n10.0.0.2/32 1/1\n" },
+		{ "within a block, one level", "10.0.0.0/24", ADDR_V4, 32, 32, 99,
+		  "10.0.0.1/32 2/1\n10.0.0.2/32 1/1\n" },
 		{ "stopped", NULL, ADDR_V4, 24, 24, 2, "10.0.0.0/24 3/2\n10.0.1.0/24 1/1\n" },
 		{ "above 32 only v6", NULL, ADDR_V4, 33, 64, 99, "" },
 		{ "cut to 32", NULL, ADDR_V4, 32, 64, 1, "10.0.0.1/32 2/1\n" },
@@ -268,8 +277,8 @@ static void test_levels_T15(void **state)
 
 		if (cases[i].within != NULL)
 			within = block(cases[i].within);
-		audit_levels(smtp, cases[i].family, cases[i].within != NULL ? &within : NULL, cases[i].first,
-			     cases[i].last, print_level, &p);
+		audit_levels(smtp, cases[i].family, cases[i].within != NULL ? &within : NULL,
+			     cases[i].first, cases[i].last, print_level, &p);
 		if (cases[i].want != NULL && strcmp(p.text, cases[i].want) != 0)
 			fail_msg("%s:\n%swant:\n%s", cases[i].name, p.text, cases[i].want);
 		if (cases[i].within != NULL)
@@ -284,11 +293,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_services_4_1, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_names_D50_D106, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_an_endpoint_is_found_again_by_its_name, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_ticket_enters_and_leaves_once_D37, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_an_endpoint_is_found_again_by_its_name, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_ticket_enters_and_leaves_once_D37, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_ticket_moves_D49_T8, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_total_counts_both_families_D48, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_mapped_and_unix_peers_D105_D51, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_total_counts_both_families_D48, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_mapped_and_unix_peers_D105_D51, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_levels_T15, set_up, tear_down),
 	};
 

@@ -24,7 +24,8 @@ static struct addr peer_of(unsigned worker, struct random *r)
 {
 	if (random_below(r, 2))
 		return v4(10u << 24 | worker << 16 | (uint32_t)random_below(r, 300));
-	return (struct addr){ 0x20010db800000000 | (uint64_t)worker << 16, random_below(r, 300), ADDR_V6 };
+	return (struct addr){ 0x20010db800000000 | (uint64_t)worker << 16, random_below(r, 300),
+			      ADDR_V6 };
 }
 
 static void *work(void *arg)
@@ -80,7 +81,8 @@ static void *watch(void *unused)
 	while (atomic_load(&working) > 0) {
 		if (audit_count(http, &hosts) > 1 || audit_distinct(http, &hosts) > 1)
 			atomic_fetch_add(&wrong, 1);
-		/* a session may have gone from the one family, counted, to the other before that was */
+		/* a session may have gone from the one family, counted, to the other before that
+		 * was */
 		if (audit_total(smtp) > WORKERS * SESSIONS * 2)
 			atomic_fetch_add(&wrong, 1);
 	}

@@ -11,7 +11,8 @@
 
 enum { POOL = 6000, STEPS = 24000 };
 
-static void ask(struct cidr_tree *tree, const struct oracle *oracle, const struct cidr *block, const char *kind)
+static void ask(struct cidr_tree *tree, const struct oracle *oracle, const struct cidr *block,
+		const char *kind)
 {
 	struct counts want = oracle_ask(oracle, block);
 	uint64_t count = cidr_tree_count(tree, block), distinct = cidr_tree_distinct(tree, block);
@@ -23,8 +24,8 @@ static void ask(struct cidr_tree *tree, const struct oracle *oracle, const struc
 			 (unsigned long)want.count, (unsigned long)want.distinct);
 }
 
-static void ask_every_length(struct cidr_tree *tree, const struct oracle *oracle, const struct addr *addr,
-			     const char *kind)
+static void ask_every_length(struct cidr_tree *tree, const struct oracle *oracle,
+			     const struct addr *addr, const char *kind)
 {
 	for (unsigned len = 0; len <= addr_bits(addr); len++) {
 		struct cidr block = cidr_of(addr, len);
@@ -51,8 +52,9 @@ static void follow(unsigned kind)
 		bool flood = step / (STEPS / 6) % 2 == 0;
 
 		if (live < POOL && (live == 0 || random_below(&r, 10) < (flood ? 8 : 2))) {
-			pool[live] = random_below(&r, 6) == 0 && live > 0 ? pool[random_below(&r, live)]
-									  : address_kinds[kind].next(&r);
+			pool[live] = random_below(&r, 6) == 0 && live > 0
+					     ? pool[random_below(&r, live)]
+					     : address_kinds[kind].next(&r);
 			cidr_tree_enter(tree, &pool[live]);
 			oracle_add(&oracle, &pool[live++], 1);
 		} else {
@@ -63,9 +65,11 @@ static void follow(unsigned kind)
 			pool[i] = pool[--live];
 		}
 		if (step % 16 == 0) {
-			struct addr any = random_below(&r, 2) && live > 0 ? pool[random_below(&r, live)]
-									  : address_kinds[kind].next(&r);
-			struct cidr block = cidr_of(&any, (unsigned)random_below(&r, addr_bits(&any) + 1));
+			struct addr any = random_below(&r, 2) && live > 0
+						  ? pool[random_below(&r, live)]
+						  : address_kinds[kind].next(&r);
+			struct cidr block =
+				cidr_of(&any, (unsigned)random_below(&r, addr_bits(&any) + 1));
 
 			ask(tree, &oracle, &block, name);
 		}
@@ -139,7 +143,8 @@ static void test_the_edges_of_address_space(void **state)
 		for (unsigned len = 0; len <= addr_bits(&edges[i].addr); len++) {
 			struct cidr block = cidr_of(&edges[i].addr, len);
 
-			if (cidr_tree_count(tree, &block) != 1 || cidr_tree_distinct(tree, &block) != 1)
+			if (cidr_tree_count(tree, &block) != 1 ||
+			    cidr_tree_distinct(tree, &block) != 1)
 				fail_msg("%s: not found in its /%u", edges[i].name, len);
 		}
 		cidr_tree_leave(tree, &edges[i].addr);
@@ -159,7 +164,8 @@ static bool see(void *arg, const struct addr *addr, uint32_t count)
 {
 	struct seen *s = arg;
 
-	while (s->next < s->oracle->used && !cidr_contains(s->block, &s->oracle->list[s->next].addr))
+	while (s->next < s->oracle->used &&
+	       !cidr_contains(s->block, &s->oracle->list[s->next].addr))
 		s->next++;
 	assert_true(s->next < s->oracle->used);
 	assert_true(addr_equal(addr, &s->oracle->list[s->next].addr));
@@ -185,7 +191,8 @@ static void test_walk_is_in_order_and_complete(void **state)
 		}
 		oracle_sort(&oracle);
 		for (unsigned len = 0; len <= addr_bits(&oracle.list[0].addr); len += 4) {
-			struct cidr block = cidr_of(&oracle.list[random_below(&r, oracle.used)].addr, len);
+			struct cidr block =
+				cidr_of(&oracle.list[random_below(&r, oracle.used)].addr, len);
 			struct seen all = { .oracle = &oracle, .block = &block }, some = all;
 
 			cidr_tree_walk(tree, &block, see, &all);

@@ -19,7 +19,8 @@
 #include "audit/cidr_tree.h"
 #include "oracle.h"
 
-enum { CHURNERS = 2, READERS = 2, ROUNDS = 4, STEPS = 8000, POOL = 400, PERMANENT = 150, MOVING = 20 };
+enum { CHURNERS = 2, READERS = 2, ROUNDS = 4, STEPS = 8000 };
+enum { POOL = 400, PERMANENT = 150, MOVING = 20 };
 enum { THREADS = CHURNERS + 1 + READERS };
 
 /* What one churner has done: begun before the call, done after it. */
@@ -50,13 +51,14 @@ struct actor {
 	void (*act)(struct actor *me);
 };
 
-static void complain_of(struct scene *s, const struct cidr *block, uint64_t got, uint64_t low, uint64_t high)
+static void complain_of(struct scene *s, const struct cidr *block, uint64_t got, uint64_t low,
+			uint64_t high)
 {
 	char text[CIDR_TEXT_MAX];
 
 	if (atomic_fetch_add(&s->wrong, 1) < 10)
-		print_error("%s: %lu, possible were %lu to %lu\n", cidr_print(block, text), (unsigned long)got,
-			    (unsigned long)low, (unsigned long)high);
+		print_error("%s: %lu, possible were %lu to %lu\n", cidr_print(block, text),
+			    (unsigned long)got, (unsigned long)low, (unsigned long)high);
 }
 
 static void churn(struct actor *me)
@@ -69,7 +71,8 @@ static void churn(struct actor *me)
 	for (unsigned step = 0; step < STEPS; step++) {
 		bool flood = step / (STEPS / 8) % 2 == 0;
 
-		if (*live < POOL && (*live == 0 || random_below(&me->random, 10) < (flood ? 8 : 2))) {
+		if (*live < POOL &&
+		    (*live == 0 || random_below(&me->random, 10) < (flood ? 8 : 2))) {
 			pool[*live] = s->kind(&me->random);
 			atomic_fetch_add(&tally->enter_begun, 1);
 			cidr_tree_enter(s->tree, &pool[(*live)++]);
@@ -117,7 +120,8 @@ static uint64_t at_least(const struct scene *s, bool before)
 	long n = 0;
 
 	for (unsigned i = 0; i < CHURNERS; i++)
-		n += before ? atomic_load(&s->tally[i].enter_done) : -atomic_load(&s->tally[i].leave_begun);
+		n += before ? atomic_load(&s->tally[i].enter_done)
+			    : -atomic_load(&s->tally[i].leave_begun);
 	return (uint64_t)n;
 }
 
@@ -126,7 +130,8 @@ static uint64_t at_most(const struct scene *s, bool before)
 	long n = 0;
 
 	for (unsigned i = 0; i < CHURNERS; i++)
-		n += before ? -atomic_load(&s->tally[i].leave_done) : atomic_load(&s->tally[i].enter_begun);
+		n += before ? -atomic_load(&s->tally[i].leave_done)
+			    : atomic_load(&s->tally[i].enter_begun);
 	return (uint64_t)n;
 }
 
@@ -154,7 +159,8 @@ static void read_any(struct actor *me)
 	struct cidr block = cidr_of(at, (unsigned)random_below(&me->random, addr_bits(at) + 1));
 	uint64_t most = PERMANENT + CHURNERS * POOL + MOVING + STEPS;
 	struct counts low = oracle_ask(&s->permanents, &block);
-	uint64_t count = cidr_tree_count(s->tree, &block), distinct = cidr_tree_distinct(s->tree, &block);
+	uint64_t count = cidr_tree_count(s->tree, &block),
+		 distinct = cidr_tree_distinct(s->tree, &block);
 
 	if (count < low.count || count > most)
 		complain_of(s, &block, count, low.count, most);
@@ -228,7 +234,8 @@ static void scene_set(struct scene *s, unsigned kind)
 	struct random r = { 1 + kind };
 	struct addr home = address_kinds[kind].family == ADDR_V4 ? v4(0x7f420000) : v6_one_64(&r);
 
-	*s = (struct scene){ .tree = cidr_tree_new(address_kinds[kind].family), .kind = address_kinds[kind].next };
+	*s = (struct scene){ .tree = cidr_tree_new(address_kinds[kind].family),
+			     .kind = address_kinds[kind].next };
 	s->moving_block = cidr_of(&home, home.family == ADDR_V4 ? 24 : 64);
 	if (home.family == ADDR_V6)
 		s->moving_block.addr.hi ^= 0x4200000000000000; /* no churner comes here */

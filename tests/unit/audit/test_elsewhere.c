@@ -74,7 +74,8 @@ static void a_flood_of_names_ends(void **state)
 	(void)state;
 	for (int i = 0; i <= ELSEWHERE_ENDPOINTS_MAX; i++) {
 		snprintf(line, sizeof line, "+ 192.0.2.1 SMTP %d", i);
-		assert_int_equal(elsewhere_hear(e, slice_of(line)) == NULL, i < ELSEWHERE_ENDPOINTS_MAX);
+		assert_int_equal(elsewhere_hear(e, slice_of(line)) == NULL,
+				 i < ELSEWHERE_ENDPOINTS_MAX);
 	}
 	elsewhere_free(e);
 	audit_free(audit);
@@ -94,7 +95,8 @@ static void told(struct audit_tap *tap, bool entered, const struct audit_ticket 
 static void a_tap_and_its_listener_agree(void **state)
 {
 	struct audit *here = audit_new(), *there = audit_new();
-	struct audit_endpoint *door = audit_endpoint(here, audit_service_find(here, "SMTP"), "127.0.0.1:25");
+	struct audit_endpoint *door =
+		audit_endpoint(here, audit_service_find(here, "SMTP"), "127.0.0.1:25");
 	struct elsewhere *e = elsewhere_new(there);
 	struct echo echo = { .tap.told = told };
 	struct audit_ticket tickets[3] = { { 0 } };

@@ -56,8 +56,10 @@ static void test_addr_parse(void **state)
 			fail_msg("%s: %s", cases[i].name, wrong != NULL ? wrong : "accepted");
 		if (wrong != NULL)
 			continue;
-		if (a.family != cases[i].want_family || strcmp(addr_print(&a, text), cases[i].want_text) != 0)
-			fail_msg("%s: %s, want %s", cases[i].name, addr_print(&a, text), cases[i].want_text);
+		if (a.family != cases[i].want_family ||
+		    strcmp(addr_print(&a, text), cases[i].want_text) != 0)
+			fail_msg("%s: %s, want %s", cases[i].name, addr_print(&a, text),
+				 cases[i].want_text);
 	}
 }
 
@@ -127,11 +129,16 @@ static void test_cidr_contains(void **state)
 		const char *block, *addr;
 		bool want_inside;
 	} cases[] = {
-		{ "192.0.2.0/24", "192.0.2.255", true },   { "192.0.2.0/24", "192.0.3.0", false },
-		{ "0.0.0.0/0", "203.0.113.9", true },	   { "0.0.0.0/0", "::1", false },
-		{ "::/0", "::1", true },		   { "::/0", "192.0.2.1", false },
-		{ "2001:db8::/64", "2001:db8::9", true },  { "2001:db8::/65", "2001:db8:0:0:8000::", false },
-		{ "192.0.2.1/32", "192.0.2.1", true },	   { "2001:db8::1/128", "2001:db8::2", false },
+		{ "192.0.2.0/24", "192.0.2.255", true },
+		{ "192.0.2.0/24", "192.0.3.0", false },
+		{ "0.0.0.0/0", "203.0.113.9", true },
+		{ "0.0.0.0/0", "::1", false },
+		{ "::/0", "::1", true },
+		{ "::/0", "192.0.2.1", false },
+		{ "2001:db8::/64", "2001:db8::9", true },
+		{ "2001:db8::/65", "2001:db8:0:0:8000::", false },
+		{ "192.0.2.1/32", "192.0.2.1", true },
+		{ "2001:db8::1/128", "2001:db8::2", false },
 		{ "192.0.2.0/24", "::ffff:192.0.2.1", true }, /* D105 */
 	};
 
@@ -157,7 +164,8 @@ static void test_cidr_of_cuts_to_the_family(void **state)
 
 static void test_addr_compare_orders_families_then_values(void **state)
 {
-	static const char *const rising[] = { "0.0.0.0", "10.0.0.1", "255.0.0.0", "::", "::1", "1::", "ff::" };
+	static const char *const rising[] = { "0.0.0.0", "10.0.0.1", "255.0.0.0", "::",
+					      "::1",	 "1::",	     "ff::" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rising / sizeof *rising; i++) {

@@ -24,7 +24,8 @@ static char *written(enum log_format format, const char *text)
 	assert_int_equal(pipe(fds), 0);
 	log_set_format(format);
 	log_open(fds[1], "tw");
-	log_event(LOG_INFO, "test", 0x1234, (struct log_field[]){ LOG_STR("said", text), LOG_INT("code", 450), LOG_END },
+	log_event(LOG_INFO, "test", 0x1234,
+		  (struct log_field[]){ LOG_STR("said", text), LOG_INT("code", 450), LOG_END },
 		  "client said %s", text);
 	log_close();
 	n = read(fds[0], got, sizeof got - 1);
@@ -39,7 +40,8 @@ static const struct {
 	const char *name, *text, *want_text, *want_json;
 } cases[] = {
 	{ "plain", "hello", "client said hello\n", "hello" },
-	{ "line end", "a\r\nconnect from x", "client said a\\x0d\\x0aconnect from x\n", "a\r\nconnect from x" },
+	{ "line end", "a\r\nconnect from x", "client said a\\x0d\\x0aconnect from x\n",
+	  "a\r\nconnect from x" },
 	{ "quotes", "\"\\", "client said \"\\\n", "\"\\" },
 	{ "UTF-8", "\xc3\xa9", "client said \xc3\xa9\n", "\xc3\xa9" },
 	{ "not UTF-8", "a\xff\xc3z", "client said a\xff\xc3z\n", "a??z" },
@@ -63,8 +65,10 @@ static void one_event_is_one_line_whatever_a_peer_said(void **state)
 		assert_int_equal(strcspn(line, "\n"), strlen(line) - 1);
 		object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
 		assert_non_null(object);
-		assert_string_equal(json_string_value(json_object_get(object, "said")), cases[i].want_json);
-		assert_string_equal(json_string_value(json_object_get(object, "session")), "0000000000001234");
+		assert_string_equal(json_string_value(json_object_get(object, "said")),
+				    cases[i].want_json);
+		assert_string_equal(json_string_value(json_object_get(object, "session")),
+				    "0000000000001234");
 		assert_int_equal(json_integer_value(json_object_get(object, "code")), 450);
 		json_decref(object);
 	}
@@ -99,7 +103,9 @@ static void a_slow_reader_loses_lines_and_is_told(void **state)
 	log_set_format(LOG_TEXT);
 	log_open(fds[1], "tw");
 	for (int i = 0; i < LINES; i++)
-		log_info("line %d, and enough more of it to fill what is kept for a reader who does not come", i);
+		log_info(
+			"line %d, and enough more of it to fill what is kept for a reader who does not come",
+			i);
 	dropped = log_dropped() - before;
 	assert_true(dropped > 0 && dropped < LINES);
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);

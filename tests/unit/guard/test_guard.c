@@ -1,4 +1,5 @@
-/* What is given up is given up for good: so each case gives it up in a process of its own, and tries. */
+/* What is given up is given up for good: so each case gives it up in a process of its own, and
+ * tries. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,7 +69,10 @@ static int error_of(int result)
 /* --- the fence --- */
 
 static int do_write_in(void) { return error_of(touch(at("in/new"))); }
-static int do_rename_in(void) { return touch(at("in/sub/a")) ? errno : error_of(rename(at("in/sub/a"), at("in/b"))); }
+static int do_rename_in(void)
+{
+	return touch(at("in/sub/a")) ? errno : error_of(rename(at("in/sub/a"), at("in/b")));
+}
 static int do_unlink_in(void) { return touch(at("in/c")) ? errno : error_of(unlink(at("in/c"))); }
 static int do_mkdir_in(void) { return error_of(mkdir(at("in/dir"), 0700)); }
 static int do_unnamed_in(void) { return error_of(open(at("in"), O_TMPFILE | O_RDWR, 0600)); }
@@ -297,7 +301,9 @@ static int become_nobody(void)
 		return 3;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, 10 /* CAP_NET_BIND_SERVICE */, 0, 0) != 1)
 		return 4;
-	return prctl(PR_CAPBSET_READ, 10, 0, 0, 0) == 1 && prctl(PR_CAPBSET_READ, 0, 0, 0, 0) == 0 ? 0 : 5;
+	return prctl(PR_CAPBSET_READ, 10, 0, 0, 0) == 1 && prctl(PR_CAPBSET_READ, 0, 0, 0, 0) == 0
+		       ? 0
+		       : 5;
 }
 
 static void root_becomes_a_user_for_good(void **state)
@@ -329,8 +335,9 @@ static int set_up(void **state)
 {
 	(void)state;
 	snprintf(root, sizeof root, "/tmp/tidewaiter-guard-%d", (int)getpid());
-	if (mkdir(root, 0755) || mkdir(at("in"), 0755) || mkdir(at("in/sub"), 0755) || mkdir(at("see"), 0755) ||
-	    mkdir(at("out"), 0755) || touch(at("see/file")) || touch(at("out/file")) || touch(at("in/a")))
+	if (mkdir(root, 0755) || mkdir(at("in"), 0755) || mkdir(at("in/sub"), 0755) ||
+	    mkdir(at("see"), 0755) || mkdir(at("out"), 0755) || touch(at("see/file")) ||
+	    touch(at("out/file")) || touch(at("in/a")))
 		return -1;
 	return symlink("../out/file", at("in/way_out"));
 }

@@ -121,7 +121,8 @@ static inline void name_server_on_question(evutil_socket_t fd, short what, void 
 		return;
 	name_server_add(&out, q, at);
 	for (rest = slice_of(rcode == 0 ? r->answers : ""); rest.len > 0;)
-		answers += name_server_add_answer(&out, type, server->ttl, slice_cut(rest, ';', &rest));
+		answers += name_server_add_answer(&out, type, server->ttl,
+						  slice_cut(rest, ';', &rest));
 	out.at[2] = (char)0x81; /* a response, recursion was desired */
 	out.at[3] = (char)(0x80 | rcode);
 	out.at[7] = (char)answers;
@@ -130,9 +131,11 @@ static inline void name_server_on_question(evutil_socket_t fd, short what, void 
 	buf_free(&out);
 }
 
-static inline void name_server_open(struct name_server *server, struct loop *loop, const struct record *zone)
+static inline void name_server_open(struct name_server *server, struct loop *loop,
+				    const struct record *zone)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof at;
 
 	server->zone = zone;

@@ -13,17 +13,19 @@
 static const struct record zone[] = {
 	{ "both.test", 0, "A 192.0.2.1;AAAA 2001:db8::1" },
 	{ "two.test", 0, "A 192.0.2.1;A 192.0.2.2" },
-	{ "many.test", 0, "A 192.0.2.1;A 192.0.2.2;A 192.0.2.3;A 192.0.2.4;A 192.0.2.5;A 192.0.2.6;A 192.0.2.7;"
-			  "A 192.0.2.8;A 192.0.2.9;A 192.0.2.10;A 192.0.2.11;A 192.0.2.12;A 192.0.2.13;"
-			  "A 192.0.2.14;A 192.0.2.15;A 192.0.2.16;A 192.0.2.17;A 192.0.2.18" },
+	{ "many.test", 0,
+	  "A 192.0.2.1;A 192.0.2.2;A 192.0.2.3;A 192.0.2.4;A 192.0.2.5;A 192.0.2.6;A 192.0.2.7;"
+	  "A 192.0.2.8;A 192.0.2.9;A 192.0.2.10;A 192.0.2.11;A 192.0.2.12;A 192.0.2.13;"
+	  "A 192.0.2.14;A 192.0.2.15;A 192.0.2.16;A 192.0.2.17;A 192.0.2.18" },
 	{ "empty.test", 0, "" },
 	{ "fails.test", ns_r_servfail, "" },
 	{ "refuses.test", ns_r_refused, "" },
 	{ "silent.test", -1, "" },
 	{ "mail.test", 0, "MX 20 second.test;MX 10 first.test;MX 30 third.test" },
 	{ "null.test", 0, "MX 0 ." },
-	{ "crowd.test", 0, "MX 9 a;MX 9 b;MX 9 c;MX 9 d;MX 9 e;MX 9 f;MX 9 g;MX 9 h;MX 9 i;MX 9 j;MX 9 k;MX 9 l;"
-			   "MX 9 m;MX 9 n;MX 9 o;MX 9 p;MX 9 q;MX 9 r;MX 1 best" },
+	{ "crowd.test", 0,
+	  "MX 9 a;MX 9 b;MX 9 c;MX 9 d;MX 9 e;MX 9 f;MX 9 g;MX 9 h;MX 9 i;MX 9 j;MX 9 k;MX 9 l;"
+	  "MX 9 m;MX 9 n;MX 9 o;MX 9 p;MX 9 q;MX 9 r;MX 1 best" },
 	{ NULL, 0, NULL },
 };
 
@@ -70,7 +72,8 @@ static void turn(struct scene *s)
 	assert_false(s->expired);
 }
 
-static void addrs_said(void *owner, enum dns_status status, const struct addr *addrs, unsigned count)
+static void addrs_said(void *owner, enum dns_status status, const struct addr *addrs,
+		       unsigned count)
 {
 	struct scene *s = owner;
 	char one[ADDR_TEXT_MAX];
@@ -93,8 +96,8 @@ static void mx_said(void *owner, enum dns_status status, const struct dns_mx *mx
 	s->status = status;
 	s->text[0] = '\0';
 	for (unsigned i = 0; i < count; i++)
-		len += (size_t)snprintf(s->text + len, sizeof s->text - len, "%s%u:%s", i > 0 ? " " : "",
-					mx[i].pref, mx[i].name);
+		len += (size_t)snprintf(s->text + len, sizeof s->text - len, "%s%u:%s",
+					i > 0 ? " " : "", mx[i].pref, mx[i].name);
 }
 
 static const struct lookup_case {
@@ -183,7 +186,8 @@ static void test_both_families(void **state)
 /* Called off before the question is out, while it is out, when the answer is in but not told. */
 static void test_cancel(void **state)
 {
-	const char *const names[] = { "192.0.2.1", "two.test", "absent.test", "silent.test", "a..b" };
+	const char *const names[] = { "192.0.2.1", "two.test", "absent.test", "silent.test",
+				      "a..b" };
 	struct scene s;
 
 	(void)state;
@@ -264,7 +268,8 @@ static const struct cache_case {
 	{ "two.test", false, 86400, 3600000, DNS_FOUND, "192.0.2.1 192.0.2.2" },
 	{ "two.test", false, 0xffffffff, 1000, DNS_FOUND, "192.0.2.1 192.0.2.2" }, /* RFC 2181 8 */
 	{ "mail.test", true, 60, 60000, DNS_FOUND, "10:first.test 20:second.test 30:third.test" },
-	{ "mail.test", true, 86400, 3600000, DNS_FOUND, "10:first.test 20:second.test 30:third.test" },
+	{ "mail.test", true, 86400, 3600000, DNS_FOUND,
+	  "10:first.test 20:second.test 30:third.test" },
 	{ "null.test", true, 60, 60000, DNS_FOUND, "" },
 	{ "empty.test", false, 60, 30000, DNS_NOTHING, "" },
 	{ "absent.test", false, 60, 30000, DNS_NOTHING, "" },

@@ -106,7 +106,8 @@ static void pair_open(struct pair *p)
 
 static void tcp_fds(int fds[2])
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof at;
 	int listening = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -575,7 +576,8 @@ static void connect_to(struct pair *p, struct endpoint *to)
 
 static void a_connection_is_made_or_refused(void **state)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof at;
 	int listening = socket(AF_INET, SOCK_STREAM, 0);
 	struct endpoint to = { .addr = { (uint64_t)INADDR_LOOPBACK << 32, 0, ADDR_V4 } };

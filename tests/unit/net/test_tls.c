@@ -39,14 +39,16 @@ static const struct {
 	{ "its key", key_of_mx, "mx.key", NULL },
 	{ "its key, in the same file", key_of_mx, "both.pem", NULL },
 	{ "another's key", key_of_mx, "other.key", "which is not the key of the certificate" },
-	{ "a key of another kind", key_of_mx, "rsa.key", "which is not the key of the certificate" },
+	{ "a key of another kind", key_of_mx, "rsa.key",
+	  "which is not the key of the certificate" },
 	{ "no key", key_of_mx, "mx.pem", "expected a private key in PEM, without a password" },
 	{ "a key with a password", key_of_mx, "locked.key",
 	  "expected a private key in PEM, without a password" },
 	{ "no key file", key_of_mx, "none.key", "which cannot be read: No such file or directory" },
 	{ "CAs", tls_set_client_ca, "ca.pem", NULL },
 	{ "no CAs", tls_set_client_ca, "nonsense.pem", "expected CA certificates in PEM" },
-	{ "no CA file", tls_set_client_ca, "none.pem", "which cannot be read: No such file or directory" },
+	{ "no CA file", tls_set_client_ca, "none.pem",
+	  "which cannot be read: No such file or directory" },
 	{ "ciphers", tls_set_ciphers, "ECDHE+AESGCM:!aNULL", NULL },
 	{ "no ciphers", tls_set_ciphers, "NONSENSE",
 	  "expected an OpenSSL cipher list that names at least one cipher" },
@@ -70,7 +72,8 @@ static void what_cannot_be_used_is_told(void **state)
 		struct tls_context *ctx = tls_server_new();
 		const char *got = cases[i].set(ctx, cases[i].value), *want = cases[i].want;
 
-		if ((got == NULL) != (want == NULL) || (want && strncmp(got, want, strlen(want)) != 0))
+		if ((got == NULL) != (want == NULL) ||
+		    (want && strncmp(got, want, strlen(want)) != 0))
 			fail_msg("%s: %s", cases[i].name, got != NULL ? got : "fine");
 		tls_unref(ctx);
 	}

@@ -51,7 +51,8 @@ static inline const char *fake_count(void *owner, const struct facts *facts, str
 	char text[CIDR_TEXT_MAX];
 
 	(void)facts;
-	assert_true(buf_printf(&fake->asked, "%.*s %s\n", SLICE_ARGS(service), cidr_print(block, text)));
+	assert_true(buf_printf(&fake->asked, "%.*s %s\n", SLICE_ARGS(service),
+			       cidr_print(block, text)));
 	*out = fake->count;
 	return fake->refusal;
 }
@@ -62,16 +63,18 @@ static inline void fake_acted(void *owner, const struct facts *facts, const stru
 	char text[CIDR_TEXT_MAX];
 
 	(void)facts;
-	assert_true(buf_printf(&fake->acted, "%s %s ms=%u code=%u text=%.*s counter=%.*s", phase_name(a->phase),
-			       a->name, a->ms, a->code, SLICE_ARGS(a->text), SLICE_ARGS(a->counter)));
+	assert_true(buf_printf(&fake->acted, "%s %s ms=%u code=%u text=%.*s counter=%.*s",
+			       phase_name(a->phase), a->name, a->ms, a->code, SLICE_ARGS(a->text),
+			       SLICE_ARGS(a->counter)));
 	if (a->cause != NULL)
 		assert_true(buf_printf(&fake->acted, " cause=%s %s %lu", a->cause->service,
-				       cidr_print(&a->cause->block, text), (unsigned long)a->cause->count));
+				       cidr_print(&a->cause->block, text),
+				       (unsigned long)a->cause->count));
 	assert_true(buf_printf(&fake->acted, "%s\n", a->observe ? " observe" : ""));
 }
 
-static inline void fake_logged(void *owner, const struct facts *facts, const char *file, unsigned line,
-			       struct slice text)
+static inline void fake_logged(void *owner, const struct facts *facts, const char *file,
+			       unsigned line, struct slice text)
 {
 	struct fake *fake = owner;
 
@@ -174,7 +177,8 @@ static inline void value_print(const struct value *v, struct buf *out)
 }
 
 /* The result, or the error after a '!'. */
-static inline void expect_result(const char *name, struct fake *fake, enum fn_status status, const char *want)
+static inline void expect_result(const char *name, struct fake *fake, enum fn_status status,
+				 const char *want)
 {
 	struct buf got = { 0 };
 

@@ -44,17 +44,30 @@ static void test_computed_keys(void **state)
 	};
 	struct ctx preset = { 0 };
 	struct facts before = { .preset = &preset };
-	struct facts_mail mail = {
-		.from = SLICE("bob+x@example.org"), .rcpt = SLICE("carol@example.com"), .rcpt_count = 2
-	};
-	const struct tls_info tls = { .version = "TLSv1.3", .cipher = "AES", .cipher_bits = 256, .used_bits = 128,
-				      .subject = (char *)"CN=a,O=b", .subject_cn = (char *)"a",
-				      .issuer = (char *)"CN=c", .issuer_cn = (char *)"c", .verified = true };
-	struct facts full = {
-		.auth_user = SLICE("ann"), .can_relay = true, .message_count = 3, .rcpt_count = 18446,
-		.helo = SLICE("mx.example"), .helo_line = SLICE("EHLO mx.example"), .early_talker = true,
-		.bad_commands = 4, .unknown_commands = 5, .tls = &tls, .mail = &mail, .preset = &preset
-	};
+	struct facts_mail mail = { .from = SLICE("bob+x@example.org"),
+				   .rcpt = SLICE("carol@example.com"),
+				   .rcpt_count = 2 };
+	const struct tls_info tls = { .version = "TLSv1.3",
+				      .cipher = "AES",
+				      .cipher_bits = 256,
+				      .used_bits = 128,
+				      .subject = (char *)"CN=a,O=b",
+				      .subject_cn = (char *)"a",
+				      .issuer = (char *)"CN=c",
+				      .issuer_cn = (char *)"c",
+				      .verified = true };
+	struct facts full = { .auth_user = SLICE("ann"),
+			      .can_relay = true,
+			      .message_count = 3,
+			      .rcpt_count = 18446,
+			      .helo = SLICE("mx.example"),
+			      .helo_line = SLICE("EHLO mx.example"),
+			      .early_talker = true,
+			      .bad_commands = 4,
+			      .unknown_commands = 5,
+			      .tls = &tls,
+			      .mail = &mail,
+			      .preset = &preset };
 
 	(void)state;
 	assert_null(ctx_set(&preset, SLICE("trusted"), SLICE("yes")));
@@ -66,10 +79,12 @@ static void test_computed_keys(void **state)
 		for (unsigned which = 0; which < 2; which++) {
 			char room[FACTS_ROOM];
 			struct slice got;
-			bool there = facts_get(facts[which], cases[i].kind, slice_of(cases[i].key), room, &got);
+			bool there = facts_get(facts[which], cases[i].kind, slice_of(cases[i].key),
+					       room, &got);
 
 			if (there != (wants[which] != NULL))
-				fail_msg("%s: %s", cases[i].name, there ? "is there" : "is not there");
+				fail_msg("%s: %s", cases[i].name,
+					 there ? "is there" : "is not there");
 			if (there && !slice_equal(got, slice_of(wants[which])))
 				fail_msg("%s: got \"%.*s\"", cases[i].name, SLICE_ARGS(got));
 		}
@@ -130,7 +145,8 @@ static void test_d85_no_message_context_before_mail(void **state)
 	facts.mail = &mail;
 	assert_null(facts_set(&facts, CTX_MESS, SLICE("k"), SLICE("v")));
 	assert_true(facts_get(&facts, CTX_MESS, SLICE("k"), room, &got));
-	assert_true(facts_get(&facts, CTX_MESS, SLICE("mailfrom_string"), room, &got)); /* the null sender */
+	assert_true(facts_get(&facts, CTX_MESS, SLICE("mailfrom_string"), room,
+			      &got)); /* the null sender */
 	assert_int_equal(got.len, 0);
 	assert_false(facts_get(&facts, CTX_MESS, SLICE("rcptto_string"), room, &got));
 	assert_null(facts_delete(&facts, CTX_MESS, SLICE("k")));
@@ -151,7 +167,8 @@ static void test_ctx_limits(void **state)
 	assert_non_null(ctx_set(&ctx, SLICE("large"), (struct slice){ large, CTX_BYTES_MAX }));
 	assert_null(ctx_set(&ctx, SLICE("half"), (struct slice){ large, CTX_BYTES_MAX / 2 }));
 	assert_non_null(ctx_set(&ctx, SLICE("half 2"), (struct slice){ large, CTX_BYTES_MAX / 2 }));
-	assert_null(ctx_set(&ctx, SLICE("half"), (struct slice){ large, CTX_BYTES_MAX / 2 + 1 })); /* in place */
+	assert_null(ctx_set(&ctx, SLICE("half"),
+			    (struct slice){ large, CTX_BYTES_MAX / 2 + 1 })); /* in place */
 	bytes = ctx.bytes;
 	assert_true(ctx_get(&ctx, SLICE("half"), &got));
 	assert_null(ctx_set(&ctx, SLICE("half"), got)); /* of itself */
@@ -177,7 +194,9 @@ static void list_one(void *arg, struct slice key, struct slice value)
 static void test_each_once(void **state)
 {
 	struct ctx preset = { 0 };
-	struct facts facts = { .preset = &preset, .helo = SLICE("mx"), .helo_line = SLICE("EHLO mx") };
+	struct facts facts = { .preset = &preset,
+			       .helo = SLICE("mx"),
+			       .helo_line = SLICE("EHLO mx") };
 	struct facts_mail mail = { .from = SLICE("a@b") };
 	char list[512] = "";
 
@@ -187,16 +206,18 @@ static void test_each_once(void **state)
 	assert_null(facts_set(&facts, CTX_CONN, SLICE("both"), SLICE("set")));
 	assert_null(facts_set(&facts, CTX_CONN, SLICE("ehlo_domain"), SLICE("other")));
 	facts_each(&facts, CTX_CONN, list_one, list);
-	assert_string_equal(list, "both=set;ehlo_domain=other;here=preset;connection_message_count=0;"
-				  "connection_rcpt_count=0;message_rcpt_count=0;ehlo_string=EHLO mx;"
-				  "conntrol_bad_commands=0;conntrol_unrecognized_commands=0;");
+	assert_string_equal(list,
+			    "both=set;ehlo_domain=other;here=preset;connection_message_count=0;"
+			    "connection_rcpt_count=0;message_rcpt_count=0;ehlo_string=EHLO mx;"
+			    "conntrol_bad_commands=0;conntrol_unrecognized_commands=0;");
 	list[0] = '\0';
 	facts_each(&facts, CTX_MESS, list_one, list);
 	assert_string_equal(list, "");
 	facts.mail = &mail;
 	assert_null(facts_set(&facts, CTX_MESS, SLICE("k"), SLICE("v")));
 	facts_each(&facts, CTX_MESS, list_one, list);
-	assert_string_equal(list, "k=v;mailfrom_string=a@b;mailfrom_localpart=a;mailfrom_domain=b;");
+	assert_string_equal(list,
+			    "k=v;mailfrom_string=a@b;mailfrom_localpart=a;mailfrom_domain=b;");
 	ctx_clear(&preset);
 	ctx_clear(&facts.conn);
 	ctx_clear(&mail.mess);
@@ -234,8 +255,10 @@ static void test_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_computed_keys), cmocka_unit_test(test_set_and_delete),
-		cmocka_unit_test(test_d85_no_message_context_before_mail), cmocka_unit_test(test_ctx_limits),
+		cmocka_unit_test(test_computed_keys),
+		cmocka_unit_test(test_set_and_delete),
+		cmocka_unit_test(test_d85_no_message_context_before_mail),
+		cmocka_unit_test(test_ctx_limits),
 		cmocka_unit_test(test_each_once),
 		cmocka_unit_test(test_addresses),
 	};

@@ -62,8 +62,12 @@ static void test_argument_letters(void **state)
 		unsigned want_min, want_max;
 		const char *want_kinds; /* of arguments 0, 1, ...; '-' none */
 	} cases[] = {
-		{ "", 0, 0, "-" },	   { "s", 1, 1, "s-" },	       { "sn?lh", 2, 4, "snlh-" },
-		{ "?s", 0, 1, "s-" },	   { "?v*", 0, UINT_MAX, "vvvv" }, { "ns*", 2, UINT_MAX, "nsss" },
+		{ "", 0, 0, "-" },
+		{ "s", 1, 1, "s-" },
+		{ "sn?lh", 2, 4, "snlh-" },
+		{ "?s", 0, 1, "s-" },
+		{ "?v*", 0, UINT_MAX, "vvvv" },
+		{ "ns*", 2, UINT_MAX, "nsss" },
 	};
 
 	(void)state;
@@ -87,14 +91,17 @@ static void test_terminal(void **state)
 		unsigned argc;
 		bool want;
 	} cases[] = {
-		{ "ec_action", 2, true },     { "ec_disconnect", 2, true }, { "ec_disconnect", 0, false }, /* D22 */
-		{ "keep", 0, true },	      { "keep", 1, true },	    { "stop", 0, true },
-		{ "ec_tarpit", 1, false },    { "ec_log", 1, false },
+		{ "ec_action", 2, true },      { "ec_disconnect", 2, true },
+		{ "ec_disconnect", 0, false }, /* D22 */
+		{ "keep", 0, true },	       { "keep", 1, true },
+		{ "stop", 0, true },	       { "ec_tarpit", 1, false },
+		{ "ec_log", 1, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		if (fn_is_terminal(fn_find(FN_SIEVE, slice_of(cases[i].name)), cases[i].argc) != cases[i].want)
+		if (fn_is_terminal(fn_find(FN_SIEVE, slice_of(cases[i].name)), cases[i].argc) !=
+		    cases[i].want)
 			fail_msg("%s with %u", cases[i].name, cases[i].argc);
 	}
 }
@@ -118,7 +125,11 @@ static void test_calls(void **state)
 		const char *want; /* the result, or '!' and the error */
 	} cases[] = {
 		{ "split", "split", 2, { STR(","), STR("a,b") }, "[a,b]" },
-		{ "D87 empty members are kept", "split", 2, { STR(", "), STR(", a, , b, ") }, "[,a,,b,]" },
+		{ "D87 empty members are kept",
+		  "split",
+		  2,
+		  { STR(", "), STR(", a, , b, ") },
+		  "[,a,,b,]" },
 		{ "no delimiter in it", "ec_explode", 2, { STR(","), STR("ab") }, "[ab]" },
 		{ "empty delimiter", "split", 2, { STR(""), STR("ab") }, "[ab]" },
 		{ "empty text", "split", 2, { STR(","), STR("") }, "[]" },
@@ -127,14 +138,30 @@ static void test_calls(void **state)
 		{ "join one", "join", 2, { STR("-"), STR("x") }, "x" },
 		{ "join none", "join", 2, { STR("-"), EMPTY }, "" },
 		{ "reverse a text", "reverse", 1, { STR("abc") }, "cba" },
-		{ "reverse UTF-8", "reverse", 1, { STR("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x9d" "b") },
-		  "b\xf0\x9f\x90\x9d\xe2\x82\xac\xc3\xa9" "a" },
-		{ "reverse what is no UTF-8", "reverse", 1, { STR("\x80\x80\x80\x80\x80\xff") },
+		{ "reverse UTF-8",
+		  "reverse",
+		  1,
+		  { STR("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x9d"
+			"b") },
+		  "b\xf0\x9f\x90\x9d\xe2\x82\xac\xc3\xa9"
+		  "a" },
+		{ "reverse what is no UTF-8",
+		  "reverse",
+		  1,
+		  { STR("\x80\x80\x80\x80\x80\xff") },
 		  "\xff\x80\x80\x80\x80\x80" },
 		{ "reverse a list", "reverse", 1, { LIST(words) }, "[c,a,b]" },
 		{ "reverse a number", "reverse", 1, { NUM(123) }, "321" },
-		{ "reverse_delim", "reverse_delim", 2, { STR("."), STR("192.0.2.1") }, "1.2.0.192" },
-		{ "reverse_delim of longer ones", "reverse_delim", 2, { STR("::"), STR("a::bc::") }, "::bc::a" },
+		{ "reverse_delim",
+		  "reverse_delim",
+		  2,
+		  { STR("."), STR("192.0.2.1") },
+		  "1.2.0.192" },
+		{ "reverse_delim of longer ones",
+		  "reverse_delim",
+		  2,
+		  { STR("::"), STR("a::bc::") },
+		  "::bc::a" },
 		{ "ec_tolower", "ec_tolower", 1, { STR("ABZ[\xc3\x84") }, "abz[\xc3\x84" },
 
 		{ "D89 ec_add", "ec_add", 2, { STR("65.43"), STR("33.11") }, "98.540000" },
@@ -149,11 +176,21 @@ static void test_calls(void **state)
 		{ "ec_floor", "ec_floor", 1, { STR("-65.43") }, "-66.000000" },
 		{ "ec_trunc", "ec_trunc", 1, { STR("-65.93") }, "-65.000000" },
 		{ "ec_nearbyint", "ec_nearbyint", 1, { STR("65.43") }, "65.000000" },
-		{ "D90 ec_round goes away from zero", "ec_round", 1, { STR("65.43") }, "66.000000" },
+		{ "D90 ec_round goes away from zero",
+		  "ec_round",
+		  1,
+		  { STR("65.43") },
+		  "66.000000" },
 		{ "D90 below zero too", "ec_round", 1, { STR("-65.43") }, "-66.000000" },
-		{ "not a number", "ec_add", 2, { STR("x"), NUM(1) },
+		{ "not a number",
+		  "ec_add",
+		  2,
+		  { STR("x"), NUM(1) },
 		  "!argument 1 of ec_add: the text is not a number" },
-		{ "D9 unset is no number", "ec_add", 2, { NUM(1), NONE },
+		{ "D9 unset is no number",
+		  "ec_add",
+		  2,
+		  { NUM(1), NONE },
 		  "!argument 2 of ec_add: an unset variable is not a number" },
 
 		{ "isset", "isset", 2, { LIST(words), NUM(2) }, "1" },
@@ -161,7 +198,11 @@ static void test_calls(void **state)
 		{ "isset below zero", "isset", 2, { LIST(words), NUM(-1) }, "0" },
 		{ "isset in a text", "isset", 2, { STR("x"), NUM(0) }, "1" },
 		{ "isset in nothing", "isset", 2, { NONE, NUM(0) }, "0" },
-		{ "isset without a number", "isset", 2, { LIST(words), STR("k") }, "!the text is not a number" },
+		{ "isset without a number",
+		  "isset",
+		  2,
+		  { LIST(words), STR("k") },
+		  "!the text is not a number" },
 		{ "D18 is_true", "is_true", 1, { STR("no") }, "0" },
 		{ "D18 is_true of nothing", "is_true", 1, { NONE }, "0" },
 		{ "is_valid_ip", "is_valid_ip", 1, { LIST(ips) }, "1" },
@@ -174,7 +215,10 @@ static void test_calls(void **state)
 		{ "is_rfc821_ip, empty", "is_rfc821_ip", 1, { STR("[]") }, "0" },
 		{ "type", "type", 1, { NUM(1) }, "number" },
 		{ "type of a list", "type", 1, { EMPTY }, "stringlist" },
-		{ "D9 hash from nothing", "hash_get", 2, { NONE, STR("k") },
+		{ "D9 hash from nothing",
+		  "hash_get",
+		  2,
+		  { NONE, STR("k") },
 		  "!argument 1 of hash_get: it is not a hash" },
 		{ "hash_create", "hash_create", 0, { NONE }, "{}" },
 
@@ -187,16 +231,34 @@ static void test_calls(void **state)
 		{ "vctx, absent", "vctx", 1, { STR("absent") }, "[]" },
 		{ "envelope", "envelope", 1, { STR("from") }, "bob+x@example.org" },
 		{ "envelope, not known yet", "envelope", 1, { STR("To") }, "" },
-		{ "envelope, other", "envelope", 1, { STR("cc") }, "!the envelope has \"from\" and \"to\"" },
+		{ "envelope, other",
+		  "envelope",
+		  1,
+		  { STR("cc") },
+		  "!the envelope has \"from\" and \"to\"" },
 
 		{ "ec_log", "ec_log", 1, { STR("hello") }, "" },
-		{ "ec_error_mode", "ec_error_mode", 1, { STR("never") }, "!the mode is \"continue\" or \"fail\"" },
-		{ "D91 not in this build", "clamav_avscan", 0, { NONE },
+		{ "ec_error_mode",
+		  "ec_error_mode",
+		  1,
+		  { STR("never") },
+		  "!the mode is \"continue\" or \"fail\"" },
+		{ "D91 not in this build",
+		  "clamav_avscan",
+		  0,
+		  { NONE },
 		  "!function clamav_avscan is not available in this build" },
-		{ "not yet", "ec_dns_lookup", 2, { STR("x"), STR("a") },
+		{ "not yet",
+		  "ec_dns_lookup",
+		  2,
+		  { STR("x"), STR("a") },
 		  "!function ec_dns_lookup is not available yet" },
 		{ "too few", "split", 1, { STR(",") }, "!split takes at least 2 arguments, not 1" },
-		{ "too many", "type", 2, { STR(","), STR(",") }, "!type takes at most 1 argument, not 2" },
+		{ "too many",
+		  "type",
+		  2,
+		  { STR(","), STR(",") },
+		  "!type takes at most 1 argument, not 2" },
 	};
 
 	(void)state;
@@ -210,7 +272,8 @@ static void test_calls(void **state)
 		assert_null(facts_set(&fake.facts, CTX_CONN, SLICE("k"), SLICE("conn")));
 		assert_null(facts_set(&fake.facts, CTX_MESS, SLICE("k"), SLICE("mess")));
 		expect_result(cases[i].name, &fake,
-			      fake_call(&fake, FN_SIEVE, cases[i].fn, cases[i].argv, cases[i].argc), cases[i].want);
+			      fake_call(&fake, FN_SIEVE, cases[i].fn, cases[i].argv, cases[i].argc),
+			      cases[i].want);
 		fake_end(&fake);
 	}
 }
@@ -221,8 +284,11 @@ static void test_envelope_parts(void **state)
 		const char *tag;
 		const char *want;
 	} cases[] = {
-		{ "all", "bob+x@example.org" }, { "localpart", "bob+x" }, { "domain", "example.org" },
-		{ "user", "bob" },		{ "Detail", "x" },
+		{ "all", "bob+x@example.org" },
+		{ "localpart", "bob+x" },
+		{ "domain", "example.org" },
+		{ "user", "bob" },
+		{ "Detail", "x" },
 	};
 	static const struct value from = STR("from");
 
@@ -234,7 +300,8 @@ static void test_envelope_parts(void **state)
 		fake.facts.mail = &fake.mail;
 		fake.mail.from = SLICE("bob+x@example.org");
 		fake.call.tag = slice_of(cases[i].tag);
-		expect_result(cases[i].tag, &fake, fake_call(&fake, FN_SIEVE, "envelope", &from, 1), cases[i].want);
+		expect_result(cases[i].tag, &fake, fake_call(&fake, FN_SIEVE, "envelope", &from, 1),
+			      cases[i].want);
 		fake_end(&fake);
 	}
 }
@@ -254,17 +321,21 @@ static void test_hash(void **state)
 	for (size_t i = 0; i < COUNT(values); i++) {
 		argv[1] = VALUE_STR(slice_of(names[i]));
 		argv[2] = values[i];
-		expect_result("hash_set", &fake, fake_call(&fake, FN_SIEVE, "hash_set", argv, 3), "");
+		expect_result("hash_set", &fake, fake_call(&fake, FN_SIEVE, "hash_set", argv, 3),
+			      "");
 	}
-	expect_result("hash_get keeps the type", &fake, fake_call(&fake, FN_SIEVE, "hash_get", argv, 2), "[b,a,c]");
+	expect_result("hash_get keeps the type", &fake,
+		      fake_call(&fake, FN_SIEVE, "hash_get", argv, 2), "[b,a,c]");
 	argv[1] = VALUE_STR(SLICE("absent"));
 	expect_result("absent", &fake, fake_call(&fake, FN_SIEVE, "hash_get", argv, 2), "");
 	expect_result("not set", &fake, fake_call(&fake, FN_SIEVE, "isset", argv, 2), "0");
 	expect_result("keys", &fake, fake_call(&fake, FN_SIEVE, "hash_keys", argv, 1), "[a,b,c]");
-	expect_result("D112 values", &fake, fake_call(&fake, FN_SIEVE, "hash_values", argv, 1), "[one,2]");
+	expect_result("D112 values", &fake, fake_call(&fake, FN_SIEVE, "hash_values", argv, 1),
+		      "[one,2]");
 	argv[1] = VALUE_STR(SLICE("self"));
 	argv[2] = argv[0];
-	expect_result("D10 a hash in itself", &fake, fake_call(&fake, FN_SIEVE, "hash_set", argv, 3), "");
+	expect_result("D10 a hash in itself", &fake,
+		      fake_call(&fake, FN_SIEVE, "hash_set", argv, 3), "");
 	expect_result("is no text", &fake, fake_call(&fake, FN_SIEVE, "ec_tolower", argv, 1),
 		      "!argument 1 of ec_tolower: a hash is not a string");
 	fake_end(&fake);
@@ -282,16 +353,34 @@ static void test_lua_calls(void **state)
 		{ "vctx:get", "vctx:get", 2, { NUM(CTX_CONN), STR("k") }, "conn" },
 		{ "vctx:get, message", "vctx:get", 2, { NUM(CTX_MESS), STR("k") }, "mess" },
 		{ "vctx:get, absent", "vctx:get", 2, { NUM(CTX_CONN), STR("x") }, "" },
-		{ "vctx:get, nil key", "vctx:get", 2, { NUM(CTX_CONN), NONE }, "!argument 2 of vctx:get is missing" },
-		{ "vctx:get, no such context", "vctx:get", 2, { NUM(2), STR("k") },
+		{ "vctx:get, nil key",
+		  "vctx:get",
+		  2,
+		  { NUM(CTX_CONN), NONE },
+		  "!argument 2 of vctx:get is missing" },
+		{ "vctx:get, no such context",
+		  "vctx:get",
+		  2,
+		  { NUM(2), STR("k") },
 		  "!the context is VCTX_CONN or VCTX_MESS" },
-		{ "vctx:set, nil", "vctx:set", 3, { NUM(CTX_CONN), STR("k"), NONE },
+		{ "vctx:set, nil",
+		  "vctx:set",
+		  3,
+		  { NUM(CTX_CONN), STR("k"), NONE },
 		  "!argument 3 of vctx:set is missing" },
 		{ "vctx:set, a number", "vctx:set", 3, { NUM(CTX_CONN), STR("k"), NUM(7) }, "" },
 		{ "vctx:exists is a number", "vctx:exists", 2, { NUM(CTX_CONN), STR("k") }, "1" },
 		{ "vctx:exists, absent", "vctx:exists", 2, { NUM(CTX_MESS), STR("x") }, "0" },
-		{ "msys.expandMacro", "msys.expandMacro", 1, { STR("<%{vctx_conn:k}>") }, "<conn>" },
-		{ "not yet", "msys.dnsLookup", 1, { STR("x") }, "!function msys.dnsLookup is not available yet" },
+		{ "msys.expandMacro",
+		  "msys.expandMacro",
+		  1,
+		  { STR("<%{vctx_conn:k}>") },
+		  "<conn>" },
+		{ "not yet",
+		  "msys.dnsLookup",
+		  1,
+		  { STR("x") },
+		  "!function msys.dnsLookup is not available yet" },
 	};
 
 	(void)state;
@@ -303,7 +392,8 @@ static void test_lua_calls(void **state)
 		assert_null(facts_set(&fake.facts, CTX_CONN, SLICE("k"), SLICE("conn")));
 		assert_null(facts_set(&fake.facts, CTX_MESS, SLICE("k"), SLICE("mess")));
 		expect_result(cases[i].name, &fake,
-			      fake_call(&fake, FN_LUA, cases[i].fn, cases[i].argv, cases[i].argc), cases[i].want);
+			      fake_call(&fake, FN_LUA, cases[i].fn, cases[i].argv, cases[i].argc),
+			      cases[i].want);
 		fake_end(&fake);
 	}
 }
@@ -311,7 +401,9 @@ static void test_lua_calls(void **state)
 /* A value made of a live count still says of which. */
 static void test_origin_travels(void **state)
 {
-	static const struct value counted[] = { { .type = VALUE_STRING, .origin = 3, .string = { "41", 2 } } };
+	static const struct value counted[] = {
+		{ .type = VALUE_STRING, .origin = 3, .string = { "41", 2 } }
+	};
 	static const struct value list = LIST(counted), comma = STR(","), one = NUM(1);
 	static const struct {
 		const char *fn;
@@ -331,7 +423,8 @@ static void test_origin_travels(void **state)
 
 		if (cases[i].argc == 2)
 			argv[1] = *cases[i].argv[1];
-		assert_int_equal(fake_call(&fake, FN_SIEVE, cases[i].fn, argv, cases[i].argc), FN_OK);
+		assert_int_equal(fake_call(&fake, FN_SIEVE, cases[i].fn, argv, cases[i].argc),
+				 FN_OK);
 		if (value_origin(&fake.call.result) != 3)
 			fail_msg("%s", cases[i].fn);
 	}
@@ -363,7 +456,8 @@ static void test_memory_ends(void **state)
 	while (arena_take(&fake.run.arena, 1) != NULL)
 		continue;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		if (fake_call(&fake, FN_SIEVE, cases[i].fn, cases[i].argv, cases[i].argc) != FN_FAILED ||
+		if (fake_call(&fake, FN_SIEVE, cases[i].fn, cases[i].argv, cases[i].argc) !=
+			    FN_FAILED ||
 		    strstr(fake.call.error, value_no_memory) == NULL)
 			fail_msg("%s: %s", cases[i].fn, fake.call.error);
 	}

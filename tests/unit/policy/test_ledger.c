@@ -6,12 +6,18 @@
 
 static struct action action_of(enum action_kind kind, unsigned code, const char *counter)
 {
-	return (struct action){ .kind = kind, .phase = PHASE_CONNECT, .name = "ec_action", .file = "dir/a.siv",
-				.line = 12, .code = (uint16_t)code, .text = SLICE("text"),
+	return (struct action){ .kind = kind,
+				.phase = PHASE_CONNECT,
+				.name = "ec_action",
+				.file = "dir/a.siv",
+				.line = 12,
+				.code = (uint16_t)code,
+				.text = SLICE("text"),
 				.counter = slice_of(counter) };
 }
 
-static bool print_counter(void *arg, const char *phase, const char *name, const char *class, uint64_t n)
+static bool print_counter(void *arg, const char *phase, const char *name, const char *class,
+			  uint64_t n)
 {
 	assert_true(buf_printf(arg, "%s:%s (%s) = %lu\n", phase, name, class, (unsigned long)n));
 	return true;
@@ -36,7 +42,8 @@ static void test_counters(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(actions); i++) {
-		struct action action = action_of(actions[i].kind, actions[i].code, actions[i].counter);
+		struct action action =
+			action_of(actions[i].kind, actions[i].code, actions[i].counter);
 
 		ledger_add(l, 1, &peer, &action);
 	}
@@ -78,8 +85,12 @@ static void test_counter_names_are_bounded(void **state)
 	assert_int_equal(ledger_uncounted(l), 10);
 	memset(name, 'x', sizeof name - 1);
 	ledger_reset(l);
-	ledger_add(l, 1, &peer, &(struct action){ .name = name, .file = name, .line = 7, .text = slice_of(name) });
-	ledger_add(l, 1, &peer, &(struct action){ .name = name, .file = name, .line = 7, .counter = slice_of(name) });
+	ledger_add(
+		l, 1, &peer,
+		&(struct action){ .name = name, .file = name, .line = 7, .text = slice_of(name) });
+	ledger_add(l, 1, &peer,
+		   &(struct action){
+			   .name = name, .file = name, .line = 7, .counter = slice_of(name) });
 	ledger_free(l);
 }
 
@@ -87,7 +98,8 @@ static bool collect(void *arg, const struct ledger_entry *e)
 {
 	char peer[ADDR_TEXT_MAX];
 
-	assert_true(buf_printf(arg, "%lu %s %s\n", (unsigned long)e->session, addr_print(&e->peer, peer), e->counter));
+	assert_true(buf_printf(arg, "%lu %s %s\n", (unsigned long)e->session,
+			       addr_print(&e->peer, peer), e->counter));
 	return true;
 }
 
@@ -99,7 +111,8 @@ static bool first_only(void *arg, const struct ledger_entry *e)
 
 static void test_latest(void **state)
 {
-	static const char *const peers[] = { "192.0.2.1", "2001:db8::1", "192.0.2.200", "198.51.100.1" };
+	static const char *const peers[] = { "192.0.2.1", "2001:db8::1", "192.0.2.200",
+					     "198.51.100.1" };
 	static const struct {
 		const char *name;
 		const char *block;
@@ -107,11 +120,13 @@ static void test_latest(void **state)
 		const char *want;
 	} cases[] = {
 		{ "an address", "192.0.2.1", collect, "1 192.0.2.1 c\n" },
-		{ "a block, newest first", "192.0.2.0/24", collect, "3 192.0.2.200 c\n1 192.0.2.1 c\n" },
+		{ "a block, newest first", "192.0.2.0/24", collect,
+		  "3 192.0.2.200 c\n1 192.0.2.1 c\n" },
 		{ "IPv6", "2001:db8::/64", collect, "2 2001:db8::1 c\n" },
 		{ "the visitor has enough", "0.0.0.0/0", first_only, "4 198.51.100.1 c\n" },
 		{ "nothing there", "203.0.113.0/24", collect, "" },
-		{ "everybody", NULL, collect, "4 198.51.100.1 c\n3 192.0.2.200 c\n2 2001:db8::1 c\n1 192.0.2.1 c\n" },
+		{ "everybody", NULL, collect,
+		  "4 198.51.100.1 c\n3 192.0.2.200 c\n2 2001:db8::1 c\n1 192.0.2.1 c\n" },
 	};
 	struct ledger *l = ledger_new();
 	struct buf got = { 0 };

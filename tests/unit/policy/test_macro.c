@@ -60,10 +60,12 @@ static void test_expand(void **state)
 		{ "RFC 7208 lr", v4, "%{spfv1:lr}", "strong-bad" },
 		{ "RFC 7208 lr-", v4, "%{spfv1:lr-}", "bad.strong" },
 		{ "RFC 7208 l1r-", v4, "%{spfv1:l1r-}", "strong" },
-		{ "RFC 7208 ir.v", v4, "%{ir}.%{v}._spf.%{d2}", "3.2.0.192.in-addr._spf.example.com" },
+		{ "RFC 7208 ir.v", v4, "%{ir}.%{v}._spf.%{d2}",
+		  "3.2.0.192.in-addr._spf.example.com" },
 		{ "RFC 7208 ir.v of IPv6", v6, "%{ir}.%{v}",
 		  "1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6" },
-		{ "i of IPv6", v6, "%{i}", "2.0.0.1.0.d.b.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.c.b.0.1" },
+		{ "i of IPv6", v6, "%{i}",
+		  "2.0.0.1.0.d.b.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.c.b.0.1" },
 		{ "c of IPv6", v6, "%{spfv1:c}", "2001:db8::cb01" },
 		{ "p without DNS", v4, "%{p}", "unknown" },
 		{ "h", v4, "%{h}", "mx.example.org" },
@@ -95,9 +97,12 @@ static void test_senders(void **state)
 		struct slice from, helo;
 		const char *want; /* of "%{s} %{l} %{o}" */
 	} cases[] = {
-		{ "null sender", true, SLICE(""), SLICE("mx.example"), "postmaster@mx.example postmaster mx.example" },
-		{ "before MAIL", false, SLICE(""), SLICE("mx.example"), "postmaster@mx.example postmaster mx.example" },
-		{ "no local part", true, SLICE("@b.example"), SLICE("mx"), "postmaster@b.example postmaster b.example" },
+		{ "null sender", true, SLICE(""), SLICE("mx.example"),
+		  "postmaster@mx.example postmaster mx.example" },
+		{ "before MAIL", false, SLICE(""), SLICE("mx.example"),
+		  "postmaster@mx.example postmaster mx.example" },
+		{ "no local part", true, SLICE("@b.example"), SLICE("mx"),
+		  "postmaster@b.example postmaster b.example" },
 		{ "no domain", true, SLICE("postmaster"), SLICE("mx"), "postmaster postmaster " },
 		{ "before EHLO", false, SLICE(""), SLICE(""), " postmaster " },
 	};
@@ -133,7 +138,8 @@ static void test_limits(void **state)
 	memset(helo, '.', sizeof helo);
 	fake.facts.helo = (struct slice){ helo, sizeof helo };
 	assert_null(macro_expand(&fake.run, SLICE("%{h1}%{hr}%{s}"), &out));
-	assert_null(facts_set(&fake.facts, CTX_CONN, SLICE("large"), (struct slice){ helo, sizeof helo }));
+	assert_null(facts_set(&fake.facts, CTX_CONN, SLICE("large"),
+			      (struct slice){ helo, sizeof helo }));
 	for (unsigned i = 0; i < 2000; i++)
 		assert_true(buf_add(&text, "%{large}", 8));
 	assert_non_null(macro_expand(&fake.run, buf_slice(&text), &out));

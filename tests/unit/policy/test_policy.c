@@ -1,4 +1,5 @@
-/* The chain of modules: their order, what they add up to, waits, and what goes wrong in them (2.2). */
+/* The chain of modules: their order, what they add up to, waits, and what goes wrong in
+ * them (2.2). */
 #include "policy/fake.h"
 
 #include "base/mem.h"
@@ -30,7 +31,8 @@ static void note(const char *what, const struct script *script)
 	assert_true(buf_printf(&calls, "%s %ld\n", what, (long)(script - scripts)));
 }
 
-static void *engine_load(const struct policy_stanza *stanza, struct policy_set *set, struct complaints *complaints)
+static void *engine_load(const struct policy_stanza *stanza, struct policy_set *set,
+			 struct complaints *complaints)
 {
 	assert_non_null(policy_set_host(set));
 	if (strcmp(stanza->title, "broken") == 0) {
@@ -58,8 +60,9 @@ static const char *do_step(struct policy_run *run, const struct step *step)
 	snprintf(text, sizeof text, "text %u", step->n);
 	action.text = slice_of(text);
 	action.code = (uint16_t)step->n;
-	action.kind = step->what == TARPIT ? ACTION_TARPIT
-		      : step->what == CODE || step->what == BAD_CODE ? ACTION_REPLY : ACTION_DISCONNECT;
+	action.kind = step->what == TARPIT			     ? ACTION_TARPIT
+		      : step->what == CODE || step->what == BAD_CODE ? ACTION_REPLY
+								     : ACTION_DISCONNECT;
 	if (step->what == TARPIT) {
 		action.ms = step->n * 1000;
 		action.text = SLICE("");
@@ -122,12 +125,19 @@ static void engine_session_over(void *module, struct facts *facts, void **slot)
 	note("over", module);
 }
 
-static const struct policy_engine engine_a = { .kind = "a", .load = engine_load, .unload = engine_unload,
-					       .handles = engine_handles, .run = engine_run,
+static const struct policy_engine engine_a = { .kind = "a",
+					       .load = engine_load,
+					       .unload = engine_unload,
+					       .handles = engine_handles,
+					       .run = engine_run,
 					       .cancel = engine_cancel };
-static const struct policy_engine engine_b = { .kind = "b", .load = engine_load, .unload = engine_unload,
-					       .handles = engine_handles, .run = engine_run,
-					       .cancel = engine_cancel, .session_over = engine_session_over };
+static const struct policy_engine engine_b = { .kind = "b",
+					       .load = engine_load,
+					       .unload = engine_unload,
+					       .handles = engine_handles,
+					       .run = engine_run,
+					       .cancel = engine_cancel,
+					       .session_over = engine_session_over };
 static const struct policy_engine *const engines[] = { &engine_a, &engine_b, NULL };
 
 static void load(struct fake *fake, const struct script *list, unsigned count)
@@ -168,52 +178,101 @@ static void test_verdicts(void **state)
 		const char *want_acted;
 		const char *want_verdict; /* delay, code, text */
 	} cases[] = {
-		{ "2.2 in the order of the configuration", PHASE_EHLO, NULL,
-		  { { "a", PHASES_ALL, false, { { CONT, 0 } } }, { "b", PHASES_ALL, false, { { CONT, 0 } } } },
-		  "run 0\nrun 1\n", "", "0 0 -" },
-		{ "only those that handle the phase", PHASE_EHLO, NULL,
+		{ "2.2 in the order of the configuration",
+		  PHASE_EHLO,
+		  NULL,
+		  { { "a", PHASES_ALL, false, { { CONT, 0 } } },
+		    { "b", PHASES_ALL, false, { { CONT, 0 } } } },
+		  "run 0\nrun 1\n",
+		  "",
+		  "0 0 -" },
+		{ "only those that handle the phase",
+		  PHASE_EHLO,
+		  NULL,
 		  { { "a", PHASE_BIT(PHASE_CONNECT), false, { { CONT, 0 } } },
 		    { "b", PHASES_ALL, false, { { CONT, 0 } } } },
-		  "run 1\n", "", "0 0 -" },
-		{ "nobody handles it", PHASE_EHLO, NULL,
-		  { { "a", PHASE_BIT(PHASE_CONNECT), false, { { CONT, 0 } } } }, "", "", "0 0 -" },
-		{ "2.2 DONE stops the chain", PHASE_EHLO, NULL,
+		  "run 1\n",
+		  "",
+		  "0 0 -" },
+		{ "nobody handles it",
+		  PHASE_EHLO,
+		  NULL,
+		  { { "a", PHASE_BIT(PHASE_CONNECT), false, { { CONT, 0 } } } },
+		  "",
+		  "",
+		  "0 0 -" },
+		{ "2.2 DONE stops the chain",
+		  PHASE_EHLO,
+		  NULL,
 		  { { "a", PHASES_ALL, false, { { CODE, 550 }, { DONE, 0 } } },
 		    { "b", PHASES_ALL, false, { { CODE, 450 } } } },
-		  "run 0\n", "ehlo act ms=0 code=550 text=text 550 counter=\n", "0 550 text 550" },
-		{ "D33 the last setter wins", PHASE_EHLO, NULL,
-		  { { "a", PHASES_ALL, false, { { CODE, 550 } } }, { "b", PHASES_ALL, false, { { CODE, 250 } } } },
+		  "run 0\n",
+		  "ehlo act ms=0 code=550 text=text 550 counter=\n",
+		  "0 550 text 550" },
+		{ "D33 the last setter wins",
+		  PHASE_EHLO,
+		  NULL,
+		  { { "a", PHASES_ALL, false, { { CODE, 550 } } },
+		    { "b", PHASES_ALL, false, { { CODE, 250 } } } },
 		  "run 0\nrun 1\n",
 		  "ehlo act ms=0 code=550 text=text 550 counter=\nehlo act ms=0 code=250 text=text 250 counter=\n",
 		  "0 250 text 250" },
-		{ "D34 tarpits add up", PHASE_EHLO, NULL,
+		{ "D34 tarpits add up",
+		  PHASE_EHLO,
+		  NULL,
 		  { { "a", PHASES_ALL, false, { { TARPIT, 2 }, { TARPIT, 3 } } },
 		    { "b", PHASES_ALL, false, { { TARPIT, 4 } } } },
 		  "run 0\nrun 1\n",
 		  "ehlo act ms=2000 code=0 text= counter=\nehlo act ms=3000 code=0 text= counter=\n"
 		  "ehlo act ms=4000 code=0 text= counter=\n",
 		  "9000 0 -" },
-		{ "D34 up to max_tarpit", PHASE_EHLO, NULL,
-		  { { "a", PHASES_ALL, false, { { TARPIT, 50 }, { TARPIT, 20 }, { TARPIT, 4000000 } } } },
+		{ "D34 up to max_tarpit",
+		  PHASE_EHLO,
+		  NULL,
+		  { { "a",
+		      PHASES_ALL,
+		      false,
+		      { { TARPIT, 50 }, { TARPIT, 20 }, { TARPIT, 4000000 } } } },
 		  "run 0\n",
 		  "ehlo act ms=50000 code=0 text= counter=\nehlo act ms=10000 code=0 text= counter=\n"
 		  "ehlo act ms=0 code=0 text= counter=\n",
 		  "60000 0 -" },
-		{ "disconnect with a code", PHASE_EHLO, NULL, { { "a", PHASES_ALL, false, { { BYE, 421 } } } },
-		  "run 0\n", "ehlo act ms=0 code=421 text=text 421 counter=\n", "0 421 text 421 close" },
-		{ "D22 only the flag", PHASE_EHLO, NULL, { { "a", PHASES_ALL, false, { { CLOSE, 0 } } } },
-		  "run 0\n", "ehlo act ms=0 code=0 text= counter=\n", "0 0 - close" },
-		{ "codes that are no answer are refused", PHASE_EHLO, NULL,
-		  { { "a", PHASES_ALL, false, { { BAD_CODE, 354 }, { BAD_CODE, 199 }, { BAD_CODE, 600 } } } },
-		  "run 0\n", "", "0 0 -" },
-		{ "D25 a failure answers 421 and closes", PHASE_EHLO, NULL,
+		{ "disconnect with a code",
+		  PHASE_EHLO,
+		  NULL,
+		  { { "a", PHASES_ALL, false, { { BYE, 421 } } } },
+		  "run 0\n",
+		  "ehlo act ms=0 code=421 text=text 421 counter=\n",
+		  "0 421 text 421 close" },
+		{ "D22 only the flag",
+		  PHASE_EHLO,
+		  NULL,
+		  { { "a", PHASES_ALL, false, { { CLOSE, 0 } } } },
+		  "run 0\n",
+		  "ehlo act ms=0 code=0 text= counter=\n",
+		  "0 0 - close" },
+		{ "codes that are no answer are refused",
+		  PHASE_EHLO,
+		  NULL,
+		  { { "a",
+		      PHASES_ALL,
+		      false,
+		      { { BAD_CODE, 354 }, { BAD_CODE, 199 }, { BAD_CODE, 600 } } } },
+		  "run 0\n",
+		  "",
+		  "0 0 -" },
+		{ "D25 a failure answers 421 and closes",
+		  PHASE_EHLO,
+		  NULL,
 		  { { "a", PHASES_ALL, false, { { CODE, 550 }, { FAIL, 0 } } },
 		    { "b", PHASES_ALL, false, { { CODE, 250 } } } },
 		  "run 0\n",
 		  "ehlo act ms=0 code=550 text=text 550 counter=\n"
 		  "ehlo error ms=0 code=421 text=it went wrong counter=\n",
 		  "0 421 edge.example.org temporary issue, please retry your message later close failed" },
-		{ "T14 observe: told, not done", PHASE_EHLO, NULL,
+		{ "T14 observe: told, not done",
+		  PHASE_EHLO,
+		  NULL,
 		  { { "a", PHASES_ALL, true, { { TARPIT, 2 }, { BYE, 421 }, { FAIL, 0 } } },
 		    { "b", PHASES_ALL, false, { { CODE, 250 } } } },
 		  "run 0\nrun 1\n",
@@ -222,14 +281,22 @@ static void test_verdicts(void **state)
 		  "ehlo error ms=0 code=421 text=it went wrong counter= observe\n"
 		  "ehlo act ms=0 code=250 text=text 250 counter=\n",
 		  "0 250 text 250" },
-		{ "D113 accept cannot wait", PHASE_ACCEPT, NULL,
-		  { { "a", PHASES_ALL, false, { { WAIT, 0 } } }, { "b", PHASES_ALL, false, { { CONT, 0 } } } },
+		{ "D113 accept cannot wait",
+		  PHASE_ACCEPT,
+		  NULL,
+		  { { "a", PHASES_ALL, false, { { WAIT, 0 } } },
+		    { "b", PHASES_ALL, false, { { CONT, 0 } } } },
 		  "run 0\ncancel 0\n",
 		  "accept error ms=0 code=421 text=a script cannot wait in the accept phase counter=\n",
 		  "0 421 edge.example.org temporary issue, please retry your message later close failed" },
-		{ "2.2 __bypass_a", PHASE_EHLO, "__bypass_a",
-		  { { "a", PHASES_ALL, false, { { CODE, 550 } } }, { "b", PHASES_ALL, false, { { CONT, 0 } } } },
-		  "run 1\n", "", "0 0 -" },
+		{ "2.2 __bypass_a",
+		  PHASE_EHLO,
+		  "__bypass_a",
+		  { { "a", PHASES_ALL, false, { { CODE, 550 } } },
+		    { "b", PHASES_ALL, false, { { CONT, 0 } } } },
+		  "run 1\n",
+		  "",
+		  "0 0 -" },
 	};
 
 	(void)state;
@@ -244,14 +311,17 @@ static void test_verdicts(void **state)
 			count++;
 		load(&fake, cases[i].scripts, count);
 		if (cases[i].bypass != NULL)
-			assert_null(facts_set(&fake.facts, CTX_CONN, slice_of(cases[i].bypass), SLICE("true")));
-		assert_int_equal(policy_ask(fake.set, cases[i].phase, &fake.facts, &fake.verdict, said, &fake, &run),
+			assert_null(facts_set(&fake.facts, CTX_CONN, slice_of(cases[i].bypass),
+					      SLICE("true")));
+		assert_int_equal(policy_ask(fake.set, cases[i].phase, &fake.facts, &fake.verdict,
+					    said, &fake, &run),
 				 POLICY_DONE);
 		assert_null(run);
 		expect_text(cases[i].name, &calls, cases[i].want_calls);
 		expect_text(cases[i].name, &fake.acted, cases[i].want_acted);
-		assert_true(buf_printf(&got, "%u %u %s%s%s", v->delay_ms, v->code, v->text ? v->text : "-",
-				       v->disconnect ? " close" : "", v->failed ? " failed" : ""));
+		assert_true(buf_printf(&got, "%u %u %s%s%s", v->delay_ms, v->code,
+				       v->text ? v->text : "-", v->disconnect ? " close" : "",
+				       v->failed ? " failed" : ""));
 		expect_text(cases[i].name, &got, cases[i].want_verdict);
 		buf_free(&got);
 		policy_session_over(fake.set, &fake.facts);
@@ -263,7 +333,10 @@ static void test_verdicts(void **state)
 static void test_wait(void **state)
 {
 	static const struct script list[] = {
-		{ "a", PHASES_ALL, false, { { TARPIT, 1 }, { WAIT, 0 }, { WAIT, 0 }, { TARPIT, 2 } } },
+		{ "a",
+		  PHASES_ALL,
+		  false,
+		  { { TARPIT, 1 }, { WAIT, 0 }, { WAIT, 0 }, { TARPIT, 2 } } },
 		{ "b", PHASES_ALL, false, { { TARPIT, 3 }, { WAIT, 0 }, { DONE, 0 } } },
 		{ "b", PHASES_ALL, false, { { CONT, 0 } } },
 	};
@@ -273,8 +346,9 @@ static void test_wait(void **state)
 	(void)state;
 	said_count = 0;
 	load(&fake, list, COUNT(list));
-	assert_int_equal(policy_ask(fake.set, PHASE_RCPTTO, &fake.facts, &fake.verdict, said, &fake, &run),
-			 POLICY_WAIT);
+	assert_int_equal(
+		policy_ask(fake.set, PHASE_RCPTTO, &fake.facts, &fake.verdict, said, &fake, &run),
+		POLICY_WAIT);
 	assert_non_null(run);
 	expect_text("asked", &calls, "run 0\n");
 	policy_wake(run);
@@ -306,12 +380,14 @@ static void test_cancel(void **state)
 	(void)state;
 	said_count = 0;
 	load(&fake, list, COUNT(list));
-	assert_int_equal(policy_ask(fake.set, PHASE_CONNECT, &fake.facts, &fake.verdict, said, &fake, &run),
-			 POLICY_WAIT);
+	assert_int_equal(
+		policy_ask(fake.set, PHASE_CONNECT, &fake.facts, &fake.verdict, said, &fake, &run),
+		POLICY_WAIT);
 	policy_cancel(run);
 	expect_text("cancel", &calls, "run 0\nrun 1\ncancel 1\n");
-	assert_int_equal(policy_ask(fake.set, PHASE_EHLO, &fake.facts, &fake.verdict, said, &fake, &again),
-			 POLICY_WAIT);
+	assert_int_equal(
+		policy_ask(fake.set, PHASE_EHLO, &fake.facts, &fake.verdict, said, &fake, &again),
+		POLICY_WAIT);
 	assert_ptr_equal(run, again); /* it is used again */
 	policy_cancel(again);
 	assert_int_equal(said_count, 0);
@@ -333,7 +409,8 @@ static void test_many_wait(void **state)
 	said_count = 0;
 	load(&fake, list, COUNT(list));
 	for (unsigned i = 0; i < MANY; i++)
-		assert_int_equal(policy_ask(fake.set, PHASE_DATA, &fake.facts, &fake.verdict, said, &fake, &run[i]),
+		assert_int_equal(policy_ask(fake.set, PHASE_DATA, &fake.facts, &fake.verdict, said,
+					    &fake, &run[i]),
 				 POLICY_WAIT);
 	for (unsigned i = 0; i < MANY; i++)
 		policy_wake(run[i]);
@@ -344,7 +421,9 @@ static void test_many_wait(void **state)
 
 static void test_load(void **state)
 {
-	static const struct script list[] = { { "a", PHASE_BIT(PHASE_DATA), false, { { CONT, 0 } } } };
+	static const struct script list[] = {
+		{ "a", PHASE_BIT(PHASE_DATA), false, { { CONT, 0 } } }
+	};
 	const struct policy_stanza stanzas[] = {
 		{ .kind = "a", .title = "good" },
 		{ .kind = "perl", .title = "t", .at = { "x.conf", 3, 1 } },
@@ -403,7 +482,10 @@ static void test_reply_text(void **state)
 	(void)state;
 	fake_begin(&fake);
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct action action = { .kind = ACTION_REPLY, .name = "act", .file = "a", .code = 550,
+		struct action action = { .kind = ACTION_REPLY,
+					 .name = "act",
+					 .file = "a",
+					 .code = 550,
 					 .text = cases[i].text };
 
 		assert_null(policy_act(&fake.run, &action));
@@ -411,8 +493,11 @@ static void test_reply_text(void **state)
 			fail_msg("%s: got \"%s\"", cases[i].name, fake.verdict.text);
 	}
 	memset(large, 'x', sizeof large);
-	assert_null(policy_act(&fake.run, &(struct action){ .kind = ACTION_REPLY, .name = "act", .file = "a",
-							   .code = 550, .text = { large, sizeof large } }));
+	assert_null(policy_act(&fake.run, &(struct action){ .kind = ACTION_REPLY,
+							    .name = "act",
+							    .file = "a",
+							    .code = 550,
+							    .text = { large, sizeof large } }));
 	assert_int_equal(strlen(fake.verdict.text), POLICY_TEXT_MAX);
 	fake_end(&fake);
 }
@@ -420,8 +505,9 @@ static void test_reply_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verdicts),   cmocka_unit_test(test_wait), cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_many_wait), cmocka_unit_test(test_load), cmocka_unit_test(test_reply_text),
+		cmocka_unit_test(test_verdicts), cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_cancel),	 cmocka_unit_test(test_many_wait),
+		cmocka_unit_test(test_load),	 cmocka_unit_test(test_reply_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,8 +43,8 @@ static void test_coercion(void **state)
 		{ "empty", STR(""), "", "!", "!", "[]" },
 		{ "too large", STR("9223372036854775808"), "9223372036854775808", "!",
 		  "9223372036854775808.00", "[9223372036854775808]" },
-		{ "smallest", STR("-9223372036854775808"), "-9223372036854775808", "-9223372036854775808",
-		  "-9223372036854775808.00", "[-9223372036854775808]" },
+		{ "smallest", STR("-9223372036854775808"), "-9223372036854775808",
+		  "-9223372036854775808", "-9223372036854775808.00", "[-9223372036854775808]" },
 		{ "D6 list is its first", LIST(numbers), "12", "12", "12.00", "[12,13]" },
 		{ "D6 list of words", LIST(words), "a", "!", "!", "[a,b]" },
 		{ "D6 empty list", EMPTY_LIST, "", "!", "!", "[]" },
@@ -66,11 +66,13 @@ static void test_coercion(void **state)
 		assert_null(value_to_string(&a, v, &string));
 		assert_true(buf_add_slice(&got, string));
 		expect_text(cases[i].name, &got, cases[i].want_string);
-		assert_true(value_to_number(v, &number) != NULL ? buf_printf(&got, "!")
-								: buf_printf(&got, "%ld", (long)number));
+		assert_true(value_to_number(v, &number) != NULL
+				    ? buf_printf(&got, "!")
+				    : buf_printf(&got, "%ld", (long)number));
 		expect_text(cases[i].name, &got, cases[i].want_number);
-		assert_true(value_to_decimal(v, &decimal) != NULL ? buf_printf(&got, "!")
-								  : buf_printf(&got, "%.2f", decimal));
+		assert_true(value_to_decimal(v, &decimal) != NULL
+				    ? buf_printf(&got, "!")
+				    : buf_printf(&got, "%.2f", decimal));
 		expect_text(cases[i].name, &got, cases[i].want_decimal);
 		assert_null(value_to_list(&a, v, &list.list, &list.count));
 		value_print(&list, &got);

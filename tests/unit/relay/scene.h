@@ -23,7 +23,8 @@ enum then { GO_ON, CLOSE, RESET, SECURE };
 
 /* What the next hop does at a phase instead of being polite. says: raw octets, "" says nothing. */
 struct deed {
-	const char *phase; /* "greeting", "EHLO", .., "DATA", "content", ".", "RSET"; NULL ends a list */
+	const char *phase; /* "greeting", "EHLO", .., "DATA", "content", ".", "RSET"; NULL ends a
+			      list */
 	const char *says;
 	enum then then;
 };
@@ -65,7 +66,8 @@ struct scene {
 
 static const struct deed polite[] = {
 	{ "greeting", "220 sink.example ESMTP\r\n", GO_ON },
-	{ "EHLO", "250-sink.example\r\n250-SIZE 1000000\r\n250-8bitmime\r\n250 SMTPUTF8\r\n", GO_ON },
+	{ "EHLO", "250-sink.example\r\n250-SIZE 1000000\r\n250-8bitmime\r\n250 SMTPUTF8\r\n",
+	  GO_ON },
 	{ "HELO", "250 sink.example\r\n", GO_ON },
 	{ "MAIL", "250 2.1.0 Sender ok\r\n", GO_ON },
 	{ "RCPT", "250 2.1.5 Recipient ok\r\n", GO_ON },
@@ -176,7 +178,8 @@ static inline void peer_accept(evutil_socket_t fd, short what, void *arg)
 
 static inline void peer_listen(struct peer *p, struct loop *loop)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof at;
 
 	p->loop = loop;
@@ -219,7 +222,8 @@ static inline void scene_open(struct scene *s, const struct deed *deeds)
 	s->jobs = jobs_new(2);
 	name_server_open(&s->names, s->loop, scene_zone);
 	s->dns = dns_new(s->loop, s->names.where);
-	s->world = (struct relay_world){ s->loop, s->dns, s->jobs, "edge.example", pool_new(s->loop) };
+	s->world =
+		(struct relay_world){ s->loop, s->dns, s->jobs, "edge.example", pool_new(s->loop) };
 	s->hop.kind = HOP_ADDR;
 	assert_null(addr_parse(SLICE("127.0.0.1"), &s->hop.addr));
 	s->route = (struct route){ .hops = &s->hop, .count = 1 };
@@ -299,10 +303,12 @@ static inline void scene_message_ready(void *owner)
 }
 
 /* A finished message, of which memory_max octets are kept in memory. */
-static inline struct message *scene_message(struct scene *s, struct slice content, size_t memory_max)
+static inline struct message *scene_message(struct scene *s, struct slice content,
+					    size_t memory_max)
 {
 	bool ready = false;
-	struct message *m = message_new(s->loop, s->jobs, "/tmp", memory_max, scene_message_ready, &ready);
+	struct message *m =
+		message_new(s->loop, s->jobs, "/tmp", memory_max, scene_message_ready, &ready);
 	enum message_state state = MESSAGE_READY;
 
 	while (content.len > 0 || state == MESSAGE_BUSY) {

@@ -1,4 +1,5 @@
-/* The embedded next hop (T4): what is in the file, where it is, and what is answered when it can't be. */
+/* The embedded next hop (T4): what is in the file, where it is, and what is answered when it can't
+ * be. */
 #include "relay/scene.h"
 
 #include <dirent.h>
@@ -299,7 +300,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_file_too_big, make_place, clear_place),
 		cmocka_unit_test(test_no_place),
 		cmocka_unit_test_setup_teardown(test_made_again, make_place, clear_place),
-		cmocka_unit_test_setup_teardown(test_free_while_delivering, make_place, clear_place),
+		cmocka_unit_test_setup_teardown(test_free_while_delivering, make_place,
+						clear_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,8 @@ static char *pattern(size_t len)
 	return at;
 }
 
-static enum message_state fill(struct disk *d, struct message *m, const char *bytes, size_t len, size_t part)
+static enum message_state fill(struct disk *d, struct message *m, const char *bytes, size_t len,
+			       size_t part)
 {
 	enum message_state state = MESSAGE_READY;
 

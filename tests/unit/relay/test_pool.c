@@ -106,7 +106,9 @@ static enum pool_answer take(struct scene *s, unsigned i, bool own, bool fresh)
 	struct link *link = NULL;
 	enum pool_answer answer;
 
-	a->ask = (struct pool_ask){ .session = i, .own = own, .fresh = fresh, .said = said, .owner = a };
+	a->ask = (struct pool_ask){
+		.session = i, .own = own, .fresh = fresh, .said = said, .owner = a
+	};
 	answer = pool_take(s->pool, &s->to, &s->manner, &a->ask, &link);
 	taken(a, answer, link);
 	return answer;
@@ -140,7 +142,8 @@ static void test_kept_for_the_next(void **state)
 	assert_int_equal(take(&s, 0, false, false), POOL_DIAL); /* that one is in use */
 	keep(&s, 1);
 	keep(&s, 0);
-	assert_int_equal(take(&s, 1, false, false), POOL_KEPT); /* rather the one it had than the latest */
+	assert_int_equal(take(&s, 1, false, false),
+			 POOL_KEPT); /* rather the one it had than the latest */
 	assert_ptr_equal(s.askers[1].link, l);
 	keep(&s, 1); /* three uses are enough */
 	assert_int_equal(take(&s, 1, false, false), POOL_KEPT);

@@ -63,32 +63,84 @@ static const struct mail_case {
 	unsigned want_code;
 	const char *want; /* the reply's text, or the command that was sent */
 } mail_cases[] = {
-	{ "T12: all offered", "250-x\r\n250-SIZE\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
-	  { true, 1234, BODY_8BITMIME, true }, true, 250, "MAIL FROM:<a@b> SIZE=1234 BODY=8BITMIME SMTPUTF8\r\n" },
-	{ "T12: in any case, with arguments", "250-x\r\n250-size 10000\r\n250 8BitMime foo\r\n",
-	  { true, 1234, BODY_8BITMIME, false }, false, 250, "MAIL FROM:<a@b> SIZE=1234 BODY=8BITMIME\r\n" },
-	{ "T12: bigger than it takes", "250-x\r\n250 SIZE 1233\r\n",
-	  { true, 1234, BODY_NONE, false }, false, 552, "5.3.4 Message too big for the next hop" },
-	{ "T12: SIZE 0 is any", "250-x\r\n250 SIZE 0\r\n",
-	  { true, 1234, BODY_NONE, false }, false, 250, "MAIL FROM:<a@b> SIZE=1234\r\n" },
-	{ "T12: a SIZE that is no number", "250-x\r\n250 SIZE -1\r\n",
-	  { true, 1234, BODY_NONE, false }, false, 250, "MAIL FROM:<a@b> SIZE=1234\r\n" },
-	{ "T12: SIZE and BODY=7BIT are left out", "250 x\r\n",
-	  { true, 1234, BODY_7BIT, false }, false, 250, "MAIL FROM:<a@b>\r\n" },
-	{ "T12: BODY=7BIT", "250-x\r\n250 8BITMIME\r\n",
-	  { false, 0, BODY_7BIT, false }, false, 250, "MAIL FROM:<a@b> BODY=7BIT\r\n" },
-	{ "T12: no 8BITMIME", "250-x\r\n250 SMTPUTF8\r\n",
-	  { false, 0, BODY_8BITMIME, false }, false, 555, "5.6.3 Next hop takes no 8BITMIME" },
-	{ "T12: no SMTPUTF8", "250-x\r\n250 8BITMIME\r\n",
-	  { false, 0, BODY_8BITMIME, true }, false, 553, "5.6.7 Next hop takes no SMTPUTF8" },
-	{ "T12: no SMTPUTF8 for the sender", "250-x\r\n250 8BITMIME\r\n",
-	  { false, 0, BODY_NONE, false }, true, 553, "5.6.7 Next hop takes no SMTPUTF8" },
-	{ "T12: the name is no feature", "250-SMTPUTF8\r\n250 XSMTPUTF8\r\n",
-	  { false, 0, BODY_NONE, true }, false, 553, "5.6.7 Next hop takes no SMTPUTF8" },
-	{ "T12: HELO only, nothing needed", "500 what?\r\n",
-	  { true, 5, BODY_NONE, false }, false, 250, "MAIL FROM:<a@b>\r\n" },
-	{ "T12: HELO only", "500 what?\r\n",
-	  { false, 0, BODY_8BITMIME, false }, false, 555, "5.6.3 Next hop takes no 8BITMIME" },
+	{ "T12: all offered",
+	  "250-x\r\n250-SIZE\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+	  { true, 1234, BODY_8BITMIME, true },
+	  true,
+	  250,
+	  "MAIL FROM:<a@b> SIZE=1234 BODY=8BITMIME SMTPUTF8\r\n" },
+	{ "T12: in any case, with arguments",
+	  "250-x\r\n250-size 10000\r\n250 8BitMime foo\r\n",
+	  { true, 1234, BODY_8BITMIME, false },
+	  false,
+	  250,
+	  "MAIL FROM:<a@b> SIZE=1234 BODY=8BITMIME\r\n" },
+	{ "T12: bigger than it takes",
+	  "250-x\r\n250 SIZE 1233\r\n",
+	  { true, 1234, BODY_NONE, false },
+	  false,
+	  552,
+	  "5.3.4 Message too big for the next hop" },
+	{ "T12: SIZE 0 is any",
+	  "250-x\r\n250 SIZE 0\r\n",
+	  { true, 1234, BODY_NONE, false },
+	  false,
+	  250,
+	  "MAIL FROM:<a@b> SIZE=1234\r\n" },
+	{ "T12: a SIZE that is no number",
+	  "250-x\r\n250 SIZE -1\r\n",
+	  { true, 1234, BODY_NONE, false },
+	  false,
+	  250,
+	  "MAIL FROM:<a@b> SIZE=1234\r\n" },
+	{ "T12: SIZE and BODY=7BIT are left out",
+	  "250 x\r\n",
+	  { true, 1234, BODY_7BIT, false },
+	  false,
+	  250,
+	  "MAIL FROM:<a@b>\r\n" },
+	{ "T12: BODY=7BIT",
+	  "250-x\r\n250 8BITMIME\r\n",
+	  { false, 0, BODY_7BIT, false },
+	  false,
+	  250,
+	  "MAIL FROM:<a@b> BODY=7BIT\r\n" },
+	{ "T12: no 8BITMIME",
+	  "250-x\r\n250 SMTPUTF8\r\n",
+	  { false, 0, BODY_8BITMIME, false },
+	  false,
+	  555,
+	  "5.6.3 Next hop takes no 8BITMIME" },
+	{ "T12: no SMTPUTF8",
+	  "250-x\r\n250 8BITMIME\r\n",
+	  { false, 0, BODY_8BITMIME, true },
+	  false,
+	  553,
+	  "5.6.7 Next hop takes no SMTPUTF8" },
+	{ "T12: no SMTPUTF8 for the sender",
+	  "250-x\r\n250 8BITMIME\r\n",
+	  { false, 0, BODY_NONE, false },
+	  true,
+	  553,
+	  "5.6.7 Next hop takes no SMTPUTF8" },
+	{ "T12: the name is no feature",
+	  "250-SMTPUTF8\r\n250 XSMTPUTF8\r\n",
+	  { false, 0, BODY_NONE, true },
+	  false,
+	  553,
+	  "5.6.7 Next hop takes no SMTPUTF8" },
+	{ "T12: HELO only, nothing needed",
+	  "500 what?\r\n",
+	  { true, 5, BODY_NONE, false },
+	  false,
+	  250,
+	  "MAIL FROM:<a@b>\r\n" },
+	{ "T12: HELO only",
+	  "500 what?\r\n",
+	  { false, 0, BODY_8BITMIME, false },
+	  false,
+	  555,
+	  "5.6.3 Next hop takes no 8BITMIME" },
 };
 
 static void test_mail(void **state)
@@ -222,7 +274,8 @@ static void test_old_connection(void **state)
 	assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)), 250);
 	s.peer.deeds = stale;
 	scene_again(&s);
-	assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)), 451); /* asked twice, no more */
+	assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)),
+			 451); /* asked twice, no more */
 	assert_string_equal(s.reply.text, "4.4.2 idle");
 	assert_int_equal(s.peer.connects, 2);
 	scene_close(&s);
@@ -251,7 +304,8 @@ static unsigned hops_of(char *text, uint16_t port, struct hop *hops)
 /* A port where nobody listens. */
 static uint16_t dead_port(void)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof at;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -270,21 +324,26 @@ static const struct hop_case {
 	{ "a name that is an address", "host:127.0.0.1", NULL, 250, 1, "127.0.0.1[127.0.0.1]" },
 	{ "localhost", "host:localhost", NULL, 250, 1, "localhost[127.0.0.1]" },
 	{ "T3: the second is tried", "127.0.0.2 127.0.0.1", NULL, 250, 1, "[127.0.0.1]" },
-	{ "T3: a lookup that fails is not the end", "host:no.example 127.0.0.1", NULL, 250, 1, "[127.0.0.1]" },
+	{ "T3: a lookup that fails is not the end", "host:no.example 127.0.0.1", NULL, 250, 1,
+	  "[127.0.0.1]" },
 	{ "T3: so is that of an MX", "mx:no.example 127.0.0.1", NULL, 250, 1, "[127.0.0.1]" },
 	{ "T3: nobody there", "127.0.0.2 127.0.0.3", NULL, 451, 0, "[127.0.0.3]" },
 	{ "T3: no such name", "host:no.example", NULL, 451, 0, "no.example" },
 	{ "a name", "host:here.test", NULL, 250, 1, "here.test[127.0.0.1]" },
-	{ "a name of two addresses", "host:away-then-here.test", NULL, 250, 1, "away-then-here.test[127.0.0.1]" },
+	{ "a name of two addresses", "host:away-then-here.test", NULL, 250, 1,
+	  "away-then-here.test[127.0.0.1]" },
 	{ "MX, the best ones are not there", "mx:mail.test", NULL, 250, 1, "here.test[127.0.0.1]" },
 	{ "MX, prohibited", "mx:mail.test", "127.0.0.0/8", 451, 0, "mail.test" },
 	{ "no MX: its address", "mx:here.test", NULL, 250, 1, "here.test[127.0.0.1]" },
 	{ "null MX (RFC 7505)", "mx:null.test", NULL, 451, 0, "null.test" },
 	{ "two MX hops", "mx:null.test mx:mail.test", NULL, 250, 1, "here.test[127.0.0.1]" },
-	{ "MX that fails, then a name", "mx:fails.test host:here.test", NULL, 250, 1, "here.test[127.0.0.1]" },
+	{ "MX that fails, then a name", "mx:fails.test host:here.test", NULL, 250, 1,
+	  "here.test[127.0.0.1]" },
 	{ "T3: prohibited", "127.0.0.1", "127.0.0.0/8", 451, 0, "127.0.0.1" },
-	{ "T3: a name's address is prohibited", "host:localhost", "127.0.0.0/8", 451, 0, "localhost" },
-	{ "T3: one of two is prohibited", "127.0.0.9 127.0.0.1", "127.0.0.9", 250, 1, "[127.0.0.1]" },
+	{ "T3: a name's address is prohibited", "host:localhost", "127.0.0.0/8", 451, 0,
+	  "localhost" },
+	{ "T3: one of two is prohibited", "127.0.0.9 127.0.0.1", "127.0.0.9", 250, 1,
+	  "[127.0.0.1]" },
 };
 
 static void test_hops(void **state)
@@ -300,7 +359,9 @@ static void test_hops(void **state)
 
 		print_message("%s\n", c->name);
 		scene_open(&s, NULL);
-		s.route = (struct route){ .hops = hops, .count = hops_of(text, s.peer.port, hops), .prohibited = &prohibited };
+		s.route = (struct route){ .hops = hops,
+					  .count = hops_of(text, s.peer.port, hops),
+					  .prohibited = &prohibited };
 		if (c->prohibited != NULL)
 			assert_null(cidr_parse(slice_of(c->prohibited), &prohibited));
 		s.route.prohibited_count = c->prohibited != NULL;
@@ -380,7 +441,8 @@ static int be_quiet(void **state)
 {
 	(void)state;
 	log_set_level(LOG_ERROR);
-	relay_timeouts = (struct relay_timeouts){ 9000, 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000 };
+	relay_timeouts =
+		(struct relay_timeouts){ 9000, 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000 };
 	return 0;
 }
 

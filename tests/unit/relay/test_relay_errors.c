@@ -19,7 +19,8 @@ static int make_texts(void **state)
 	for (int i = 0; i < 200; i++)
 		strcat(many_lines + i * 6, "250-\r\n");
 	for (int i = 0; i < 200000; i++)
-		assert_true(buf_printf(&big, "..%d a line that begins with dots, of a big message\r\n", i));
+		assert_true(buf_printf(
+			&big, "..%d a line that begins with dots, of a big message\r\n", i));
 	return 0;
 }
 
@@ -106,7 +107,8 @@ static void test_dead_ends(void **state)
 	patience(50);
 	for (size_t p = 0; p < sizeof phases / sizeof phases[0]; p++) {
 		for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-			struct deed deeds[] = { { phases[p].phase, ends[i].says, ends[i].then }, { 0 } };
+			struct deed deeds[] = { { phases[p].phase, ends[i].says, ends[i].then },
+						{ 0 } };
 			bool content = strcmp(phases[p].phase, "content") == 0;
 			struct scene s;
 
@@ -140,38 +142,57 @@ static const struct reply_case {
 	unsigned want_code;
 	const char *want_text;
 } reply_cases[] = {
-	{ "greeting 4xx", "greeting", "450 4.3.2 later\r\n", GO_ON, AT_MAIL, 451, "4.4.1 Next hop cannot be reached" },
-	{ "greeting 554", "greeting", "554 no\r\n", GO_ON, AT_MAIL, 451, "4.4.1 Next hop cannot be reached" },
-	{ "greeting 421", "greeting", "421 busy\r\n", CLOSE, AT_MAIL, 451, "4.4.1 Next hop cannot be reached" },
-	{ "greeting and more", "greeting", "220 hi\r\n250 ok\r\n", GO_ON, AT_MAIL, 451, "4.4.1 Next hop cannot be reached" },
-	{ "greeting of many lines", "greeting", "220-hi\r\n220-\r\n220 there\r\n", GO_ON, AT_END, 250, "2.0.0 Kept as 1" },
-	{ "EHLO 4xx", "EHLO", "450 later\r\n", GO_ON, AT_MAIL, 451, "4.4.1 Next hop cannot be reached" },
+	{ "greeting 4xx", "greeting", "450 4.3.2 later\r\n", GO_ON, AT_MAIL, 451,
+	  "4.4.1 Next hop cannot be reached" },
+	{ "greeting 554", "greeting", "554 no\r\n", GO_ON, AT_MAIL, 451,
+	  "4.4.1 Next hop cannot be reached" },
+	{ "greeting 421", "greeting", "421 busy\r\n", CLOSE, AT_MAIL, 451,
+	  "4.4.1 Next hop cannot be reached" },
+	{ "greeting and more", "greeting", "220 hi\r\n250 ok\r\n", GO_ON, AT_MAIL, 451,
+	  "4.4.1 Next hop cannot be reached" },
+	{ "greeting of many lines", "greeting", "220-hi\r\n220-\r\n220 there\r\n", GO_ON, AT_END,
+	  250, "2.0.0 Kept as 1" },
+	{ "EHLO 4xx", "EHLO", "450 later\r\n", GO_ON, AT_MAIL, 451,
+	  "4.4.1 Next hop cannot be reached" },
 	{ "EHLO 5xx: HELO", "EHLO", "502 what?\r\n", GO_ON, AT_END, 250, "2.0.0 Kept as 1" },
-	{ "EHLO 5xx and closes", "EHLO", "502 what?\r\n", CLOSE, AT_MAIL, 451, "4.4.1 Next hop cannot be reached" },
+	{ "EHLO 5xx and closes", "EHLO", "502 what?\r\n", CLOSE, AT_MAIL, 451,
+	  "4.4.1 Next hop cannot be reached" },
 	{ "MAIL 4xx", "MAIL", "450 4.2.0 later\r\n", GO_ON, AT_MAIL, 450, "4.2.0 later" },
 	{ "MAIL 5xx", "MAIL", "550 5.1.8 never\r\n", GO_ON, AT_MAIL, 550, "5.1.8 never" },
-	{ "MAIL 5xx of two lines", "MAIL", "550-5.1.8 never\r\n550 5.1.8 ever\r\n", GO_ON, AT_MAIL, 550, "5.1.8 never\n5.1.8 ever" },
+	{ "MAIL 5xx of two lines", "MAIL", "550-5.1.8 never\r\n550 5.1.8 ever\r\n", GO_ON, AT_MAIL,
+	  550, "5.1.8 never\n5.1.8 ever" },
 	{ "MAIL 421", "MAIL", "421 4.3.2 going down\r\n", CLOSE, AT_MAIL, 451, "4.3.2 going down" },
 	{ "MAIL 354", "MAIL", "354 go\r\n", GO_ON, AT_MAIL, 451, "4.4.2 Lost the next hop" },
 	{ "MAIL 251", "MAIL", "251 fine\r\n", GO_ON, AT_END, 250, "2.0.0 Kept as 1" },
 	{ "MAIL no text", "MAIL", "550\r\n", GO_ON, AT_MAIL, 550, "" },
-	{ "MAIL, control characters", "MAIL", "550 a\tb\x07" "c\r\n", GO_ON, AT_MAIL, 550, "a b c" },
-	{ "MAIL answered twice", "MAIL", "250 ok\r\n250 ok\r\n", GO_ON, AT_RCPT, 451, "4.4.2 Lost the next hop" },
+	{ "MAIL, control characters", "MAIL",
+	  "550 a\tb\x07"
+	  "c\r\n",
+	  GO_ON, AT_MAIL, 550, "a b c" },
+	{ "MAIL answered twice", "MAIL", "250 ok\r\n250 ok\r\n", GO_ON, AT_RCPT, 451,
+	  "4.4.2 Lost the next hop" },
 	{ "RCPT 4xx", "RCPT", "450 4.2.0 later\r\n", GO_ON, AT_RCPT, 450, "4.2.0 later" },
 	{ "RCPT 5xx", "RCPT", "550 5.1.1 who?\r\n", GO_ON, AT_RCPT, 550, "5.1.1 who?" },
 	{ "RCPT 421", "RCPT", "421 4.7.0 bye\r\n", CLOSE, AT_RCPT, 451, "4.7.0 bye" },
 	{ "RCPT 251", "RCPT", "251 will forward\r\n", GO_ON, AT_END, 250, "2.0.0 Kept as 1" },
 	{ "RCPT 354", "RCPT", "354 go\r\n", GO_ON, AT_RCPT, 451, "4.4.2 Lost the next hop" },
-	{ "DATA 4xx is the answer", "DATA", "450 4.2.0 later\r\n", GO_ON, AT_MESSAGE, 450, "4.2.0 later" },
-	{ "DATA 5xx is the answer", "DATA", "554 5.5.1 none\r\n", GO_ON, AT_MESSAGE, 554, "5.5.1 none" },
+	{ "DATA 4xx is the answer", "DATA", "450 4.2.0 later\r\n", GO_ON, AT_MESSAGE, 450,
+	  "4.2.0 later" },
+	{ "DATA 5xx is the answer", "DATA", "554 5.5.1 none\r\n", GO_ON, AT_MESSAGE, 554,
+	  "5.5.1 none" },
 	{ "DATA 421", "DATA", "421 bye\r\n", CLOSE, AT_MESSAGE, 451, "bye" },
 	{ "DATA 250", "DATA", "250 ok\r\n", GO_ON, AT_MESSAGE, 451, "4.4.2 Lost the next hop" },
-	{ "DATA answered before the content", "DATA", "354 go\r\n250 kept\r\n", GO_ON, AT_MESSAGE, 451, "4.4.2 Lost the next hop" },
-	{ "DATA 354 and closes", "DATA", "354 go\r\n", CLOSE, AT_MESSAGE, 451, "4.4.2 Lost the next hop" },
-	{ "content 5xx", "content", "552 5.3.4 too big\r\n", GO_ON, AT_MESSAGE, 552, "5.3.4 too big" },
+	{ "DATA answered before the content", "DATA", "354 go\r\n250 kept\r\n", GO_ON, AT_MESSAGE,
+	  451, "4.4.2 Lost the next hop" },
+	{ "DATA 354 and closes", "DATA", "354 go\r\n", CLOSE, AT_MESSAGE, 451,
+	  "4.4.2 Lost the next hop" },
+	{ "content 5xx", "content", "552 5.3.4 too big\r\n", GO_ON, AT_MESSAGE, 552,
+	  "5.3.4 too big" },
 	{ "content 421", "content", "421 4.3.2 down\r\n", GO_ON, AT_MESSAGE, 451, "4.3.2 down" },
-	{ "content 2xx", "content", "250 kept\r\n", GO_ON, AT_MESSAGE, 451, "4.4.2 Lost the next hop" },
-	{ "content 354", "content", "354 go\r\n", GO_ON, AT_MESSAGE, 451, "4.4.2 Lost the next hop" },
+	{ "content 2xx", "content", "250 kept\r\n", GO_ON, AT_MESSAGE, 451,
+	  "4.4.2 Lost the next hop" },
+	{ "content 354", "content", "354 go\r\n", GO_ON, AT_MESSAGE, 451,
+	  "4.4.2 Lost the next hop" },
 	{ "dot 4xx", ".", "451 4.3.0 later\r\n", GO_ON, AT_MESSAGE, 451, "4.3.0 later" },
 	{ "dot 5xx", ".", "554 5.6.0 spam\r\n", GO_ON, AT_MESSAGE, 554, "5.6.0 spam" },
 	{ "dot 354", ".", "354 go\r\n", GO_ON, AT_MESSAGE, 451, "4.4.2 Lost the next hop" },
@@ -181,7 +202,8 @@ static const struct reply_case {
 	{ "dot 250 and garbage", ".", "250 kept\r\n\xff\xfe\r\n", GO_ON, AT_END, 250, "kept" },
 	{ "dot 250 and 421", ".", "250 kept\r\n421 bye\r\n", CLOSE, AT_END, 250, "kept" },
 	{ "dot 250 and 550", ".", "250 kept\r\n550 no\r\n", GO_ON, AT_END, 250, "kept" },
-	{ "dot 250 of two lines", ".", "250-kept\r\n250 well\r\n", GO_ON, AT_END, 250, "kept\nwell" },
+	{ "dot 250 of two lines", ".", "250-kept\r\n250 well\r\n", GO_ON, AT_END, 250,
+	  "kept\nwell" },
 };
 
 static void test_replies(void **state)
@@ -197,7 +219,9 @@ static void test_replies(void **state)
 		print_message("%s\n", c->name);
 		scene_open(&s, deeds);
 		scene_relay(&s);
-		m = scene_message(&s, strcmp(c->phase, "content") == 0 ? buf_slice(&big) : SLICE("x\r\n"), 10000);
+		m = scene_message(
+			&s, strcmp(c->phase, "content") == 0 ? buf_slice(&big) : SLICE("x\r\n"),
+			10000);
 		assert_int_equal(transact(&s, m), c->want_step);
 		assert_int_equal(s.reply.code, c->want_code);
 		assert_string_equal(s.reply.text, c->want_text);
@@ -282,7 +306,8 @@ static void test_big_message(void **state)
 		scene_relay(&s);
 		m = scene_message(&s, buf_slice(&big), memory);
 		assert_int_equal(transact(&s, m), AT_END);
-		assert_int_equal(s.peer.content.len, big.len + 200000); /* a dot more on every line */
+		assert_int_equal(s.peer.content.len,
+				 big.len + 200000); /* a dot more on every line */
 		message_unref(m);
 		scene_close(&s);
 	}

@@ -165,7 +165,9 @@ static void test_preference(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++)
 		assert_null(hop_parse(slice_of(texts[i]), &hops[i]));
-	assert_true(route_add(t, NULL, &(struct route){ .hops = hops_copy(hops, COUNT(hops)), .count = COUNT(hops) }));
+	assert_true(route_add(
+		t, NULL,
+		&(struct route){ .hops = hops_copy(hops, COUNT(hops)), .count = COUNT(hops) }));
 	for (size_t i = 0; i < COUNT(hops); i++) {
 		strcat(got, route_for(t, SLICE("x"))->hops[i].name);
 		free(hops[i].name);

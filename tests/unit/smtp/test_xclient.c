@@ -19,8 +19,9 @@ static void describe(const struct xclient *x, char *out, size_t size)
 
 	for (size_t i = 0; i < COUNT(texts); i++)
 		texts[i] = texts[i][0] != '\0' ? texts[i] : "-";
-	snprintf(out, size, "%s %s %u %s %s %s %s %u", texts[0], addr_print(&x->addr, addr), x->port,
-		 x->is_esmtp ? "ESMTP" : "SMTP", texts[1], texts[2], addr_print(&x->dest_addr, dest), x->dest_port);
+	snprintf(out, size, "%s %s %u %s %s %s %s %u", texts[0], addr_print(&x->addr, addr),
+		 x->port, x->is_esmtp ? "ESMTP" : "SMTP", texts[1], texts[2],
+		 addr_print(&x->dest_addr, dest), x->dest_port);
 }
 
 static void test_xclient(void **state)
@@ -37,14 +38,19 @@ static void test_xclient(void **state)
 		{ "IPv6", "ADDR=IPV6:2001:db8::7 DESTADDR=ipv6:2001:db8::9",
 		  "- 2001:db8::7 0 SMTP - - 2001:db8::9 0" },
 		{ "IPv6 without its mark", "ADDR=2001:db8::7", "- 2001:db8::7 0 SMTP - - none 0" },
-		{ "D105 IPv4-mapped", "ADDR=IPV6:::ffff:192.0.2.7", "- 192.0.2.7 0 SMTP - - none 0" },
-		{ "unavailable", "NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE] HELO=[UNAVAILABLE] "
+		{ "D105 IPv4-mapped", "ADDR=IPV6:::ffff:192.0.2.7",
+		  "- 192.0.2.7 0 SMTP - - none 0" },
+		{ "unavailable",
+		  "NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE] HELO=[UNAVAILABLE] "
 		  "LOGIN=[UNAVAILABLE] DESTADDR=[UNAVAILABLE] DESTPORT=[UNAVAILABLE]",
 		  "- none 0 SMTP - - none 0" },
 		{ "for now", "NAME=[tempunavail] ADDR=192.0.2.7", "- 192.0.2.7 0 SMTP - - none 0" },
-		{ "decoded", "ADDR=1+392.0.2.7 HELO=a+20b LOGIN=a+2Bb+3Dc", "- 192.0.2.7 0 SMTP a b a+b=c none 0" },
-		{ "the last one holds", "ADDR=192.0.2.7 ADDR=192.0.2.8", "- 192.0.2.8 0 SMTP - - none 0" },
-		{ "the last one is not known", "NAME=a.example NAME=[UNAVAILABLE]", "- none 0 SMTP - - none 0" },
+		{ "decoded", "ADDR=1+392.0.2.7 HELO=a+20b LOGIN=a+2Bb+3Dc",
+		  "- 192.0.2.7 0 SMTP a b a+b=c none 0" },
+		{ "the last one holds", "ADDR=192.0.2.7 ADDR=192.0.2.8",
+		  "- 192.0.2.8 0 SMTP - - none 0" },
+		{ "the last one is not known", "NAME=a.example NAME=[UNAVAILABLE]",
+		  "- none 0 SMTP - - none 0" },
 		{ "blanks", "PORT=1   DESTPORT=2", "- none 1 SMTP - - none 2" },
 		{ "login in UTF-8", "LOGIN=+C3+A9", "- none 0 SMTP - \xc3\xa9 none 0" },
 
@@ -83,7 +89,8 @@ static void test_xclient(void **state)
 		if (fault == NULL)
 			describe(&x, got, sizeof got);
 		if (strcmp(fault != NULL ? fault : got, cases[i].want) != 0)
-			fail_msg("%s: got \"%s\", want \"%s\"", cases[i].name, fault != NULL ? fault : got, cases[i].want);
+			fail_msg("%s: got \"%s\", want \"%s\"", cases[i].name,
+				 fault != NULL ? fault : got, cases[i].want);
 	}
 }
 
@@ -99,7 +106,8 @@ static void test_xclient_lengths(void **state)
 
 		memset(args + len, 'x', SMTP_DOMAIN_MAX + 1);
 		assert_null(xclient_parse((struct slice){ args, len + SMTP_DOMAIN_MAX }, &x));
-		assert_non_null(xclient_parse((struct slice){ args, len + SMTP_DOMAIN_MAX + 1 }, &x));
+		assert_non_null(
+			xclient_parse((struct slice){ args, len + SMTP_DOMAIN_MAX + 1 }, &x));
 	}
 }
 

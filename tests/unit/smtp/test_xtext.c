@@ -36,7 +36,8 @@ static void test_write(void **state)
 
 static void test_bad(void **state)
 {
-	const char *const cases[] = { "+", "+2", "a+2", "+2b", "+GG", "+ 2", "a b", "a=b", "\x7f", "\xc3\xbc", "a\r\n" };
+	const char *const cases[] = { "+",   "+2",  "a+2",  "+2b",	"+GG",	"+ 2",
+				      "a b", "a=b", "\x7f", "\xc3\xbc", "a\r\n" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

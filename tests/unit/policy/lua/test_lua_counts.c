@@ -2,20 +2,24 @@
 #include "world.h"
 
 /* Every service has its own numbers: hundreds for the net, tens for the host, units for all. */
-#define SERVICE(name_, n_, net_, host_) \
-	{ name_, net_, 100 + (n_) }, { name_, host_, 10 + (n_) }, { name_, "0.0.0.0/0", 1000 + (n_) }, \
-	{ name_, "::/0", 5000 }
-#define ALL(net_, host_) \
-	SERVICE("SMTP", 1, net_, host_), SERVICE("ECStream", 2, net_, host_), SERVICE("Control", 3, net_, host_), \
-	SERVICE("ECmmove2", 4, net_, host_), SERVICE("ECCluster", 5, net_, host_), \
-	SERVICE("inbound_cidr", 6, net_, host_), SERVICE("HTTP", 7, net_, host_)
+#define SERVICE(name_, n_, net_, host_)                                                            \
+	{ name_, net_, 100 + (n_) }, { name_, host_, 10 + (n_) },                                  \
+		{ name_, "0.0.0.0/0", 1000 + (n_) },                                               \
+	{                                                                                          \
+		name_, "::/0", 5000                                                                \
+	}
+#define ALL(net_, host_)                                                                           \
+	SERVICE("SMTP", 1, net_, host_), SERVICE("ECStream", 2, net_, host_),                      \
+		SERVICE("Control", 3, net_, host_), SERVICE("ECmmove2", 4, net_, host_),           \
+		SERVICE("ECCluster", 5, net_, host_), SERVICE("inbound_cidr", 6, net_, host_),     \
+		SERVICE("HTTP", 7, net_, host_)
 
 static const struct world_count v4_counts[] = {
 	ALL("192.0.2.0/24", "192.0.2.7/32"), { "LISTENER", "192.0.2.7/32", 4 }, { NULL, NULL, 0 }
 };
-static const struct world_count v6_counts[] = {
-	ALL("2001:d00::/24", "2001:db8::7/128"), { "LISTENER", "2001:db8::7/128", 4 }, { NULL, NULL, 0 }
-};
+static const struct world_count v6_counts[] = { ALL("2001:d00::/24", "2001:db8::7/128"),
+						{ "LISTENER", "2001:db8::7/128", 4 },
+						{ NULL, NULL, 0 } };
 
 static const char *const services[] = {
 	"SMTP", "ECStream", "Control", "ECmmove2", "ECCluster", "inbound_cidr", "HTTP"
@@ -59,19 +63,21 @@ static void test_forms(void **state)
 		world_must_load(&w, "tests/lua/counts", NULL);
 		world_ask(&w, PHASE_CONNECT);
 		for (unsigned s = 0; s < COUNT_OF(services); s++)
-			assert_true(buf_printf(&want,
-					       "%s /24 number %u\n%s /32 number %u\n%s /0 number %u\n%s net/24 number %u\n"
-					       "%s addr number %u\n",
-					       services[s], 101 + s, services[s], 11 + s, services[s], 6001 + s,
-					       services[s], 101 + s, services[s], 11 + s));
+			assert_true(buf_printf(
+				&want,
+				"%s /24 number %u\n%s /32 number %u\n%s /0 number %u\n%s net/24 number %u\n"
+				"%s addr number %u\n",
+				services[s], 101 + s, services[s], 11 + s, services[s], 6001 + s,
+				services[s], 101 + s, services[s], 11 + s));
 		strip_places(&w.logged, &got);
 		expect_text(cases[i].name, &got, buf_text(&want));
 		world_ask(&w, PHASE_EHLO);
 		strip_places(&w.logged, &got);
-		expect_text(cases[i].name, &got,
-			    "listener number 4\nSMTP /24 number 101\nSMTP peer number 11\nControl /24 number 103\n"
-			    "pbp /24 number 101\npbp peer number 11\nac as address number 11\n"
-			    "remote_addr as address number 11\n");
+		expect_text(
+			cases[i].name, &got,
+			"listener number 4\nSMTP /24 number 101\nSMTP peer number 11\nControl /24 number 103\n"
+			"pbp /24 number 101\npbp peer number 11\nac as address number 11\n"
+			"remote_addr as address number 11\n");
 		buf_free(&want);
 		buf_free(&got);
 		world_fini(&w);
@@ -80,10 +86,14 @@ static void test_forms(void **state)
 
 static void test_limits(void **state)
 {
-	static const struct world_count quiet[] = { { "SMTP", "192.0.2.7/32", 10 }, { NULL, NULL, 0 } };
-	static const struct world_count host[] = { { "SMTP", "192.0.2.7/32", 11 }, { NULL, NULL, 0 } };
-	static const struct world_count net[] = { { "SMTP", "192.0.2.0/24", 101 }, { NULL, NULL, 0 } };
-	static const struct world_count all[] = { { "SMTP", "0.0.0.0/0", 20001 }, { NULL, NULL, 0 } };
+	static const struct world_count quiet[] = { { "SMTP", "192.0.2.7/32", 10 },
+						    { NULL, NULL, 0 } };
+	static const struct world_count host[] = { { "SMTP", "192.0.2.7/32", 11 },
+						   { NULL, NULL, 0 } };
+	static const struct world_count net[] = { { "SMTP", "192.0.2.0/24", 101 },
+						  { NULL, NULL, 0 } };
+	static const struct world_count all[] = { { "SMTP", "0.0.0.0/0", 20001 },
+						  { NULL, NULL, 0 } };
 	static const struct {
 		const char *name;
 		const struct world_count *counts;
@@ -96,7 +106,8 @@ static void test_limits(void **state)
 		{ "one host", host, false, 421, 0,
 		  "connect vctx:disconnect limits.lua:21 421 connection limit exceeded: 11 from 192.0.2.7 "
 		  "cause=SMTP 192.0.2.7/32 11\n" },
-		{ "one net", net, false, 0, 10000, "connect vctx:tarpit limits.lua:25 ms=10000 cause=SMTP 192.0.2.0/24 101\n" },
+		{ "one net", net, false, 0, 10000,
+		  "connect vctx:tarpit limits.lua:25 ms=10000 cause=SMTP 192.0.2.0/24 101\n" },
 		{ "trusted", host, true, 0, 0, "" },
 		{ "all", all, true, 421, 0,
 		  "connect vctx:disconnect limits.lua:15 421 connection limit exceeded cause=SMTP 0.0.0.0/0 20001\n" },

@@ -25,11 +25,15 @@ static void test_dialect(void **state)
 		{ "in a string", "x = '!=' .. \"a != b\"", "x = '!=' .. \"a != b\"", 0 },
 		{ "after a quoted quote", "x = 'it\\'s' a != b", "x = 'it\\'s' a ~= b", 0 },
 		{ "after a quoted backslash", "x = '\\\\' a != '!='", "x = '\\\\' a ~= '!='", 0 },
-		{ "in a long string", "x = [[ a != b ]] != [==[ ]] != ]=] ]==] != 1", "x = [[ a != b ]] ~= [==[ ]] != ]=] ]==] ~= 1", 0 },
+		{ "in a long string", "x = [[ a != b ]] != [==[ ]] != ]=] ]==] != 1",
+		  "x = [[ a != b ]] ~= [==[ ]] != ]=] ]==] ~= 1", 0 },
 		{ "in a comment", "-- a != b\na != b", "-- a != b\na ~= b", 0 },
-		{ "in a long comment", "--[[ a != b\n != ]] a != b", "--[[ a != b\n != ]] a ~= b", 0 },
-		{ "in a long comment of a level", "--[=[ ]] != ]=] a != b", "--[=[ ]] != ]=] a ~= b", 0 },
-		{ "a bracket that is none", "a[b[1]] != 1 --[ != \n != 2", "a[b[1]] ~= 1 --[ != \n ~= 2", 0 },
+		{ "in a long comment", "--[[ a != b\n != ]] a != b", "--[[ a != b\n != ]] a ~= b",
+		  0 },
+		{ "in a long comment of a level", "--[=[ ]] != ]=] a != b",
+		  "--[=[ ]] != ]=] a ~= b", 0 },
+		{ "a bracket that is none", "a[b[1]] != 1 --[ != \n != 2",
+		  "a[b[1]] ~= 1 --[ != \n ~= 2", 0 },
 		{ "an unclosed string", "x = 'a != b\ny != 1", "x = 'a != b\ny ~= 1", 0 },
 		{ "an unclosed long string", "x = [==[ != ]=]", "x = [==[ != ]=]", 0 },
 		{ "an open end", "x = [=", "x = [=", 0 },
@@ -45,7 +49,8 @@ static void test_dialect(void **state)
 		{ "less is no shift", "x = a < b", "x = a < b", 0 },
 		{ "not", "x = ~a", NULL, 1 },
 		{ "division", "x = a \\ b", NULL, 1 },
-		{ "operators in strings", "x = '& | ^^ ~' -- & | \\", "x = '& | ^^ ~' -- & | \\", 0 },
+		{ "operators in strings", "x = '& | ^^ ~' -- & | \\", "x = '& | ^^ ~' -- & | \\",
+		  0 },
 	};
 
 	(void)state;
@@ -61,7 +66,8 @@ static void test_dialect(void **state)
 		if (good && strcmp(text, cases[i].want) != 0)
 			fail_msg("%s: want \"%s\", got \"%s\"", cases[i].name, cases[i].want, text);
 		if (!good && line != cases[i].want_line)
-			fail_msg("%s: want line %u, got %u", cases[i].name, cases[i].want_line, line);
+			fail_msg("%s: want line %u, got %u", cases[i].name, cases[i].want_line,
+				 line);
 		free(text);
 	}
 }

@@ -72,15 +72,39 @@ static void agree(lua_State *L, const char *subject, const char *pattern, const 
 static void test_cases(void **state)
 {
 	static const char *const subjects[] = {
-		"", "a", "aaab", "hello world", "key = value", "  trimmed  ", "a.b.c", "(x(y)z)", "THE (quick) fox",
-		"2001:db8::1", "192.0.2.7:25", "%d+", "\n\t\r", "aXbXc", "abcabc", "[]^-", "\x80\xff",
+		"",
+		"a",
+		"aaab",
+		"hello world",
+		"key = value",
+		"  trimmed  ",
+		"a.b.c",
+		"(x(y)z)",
+		"THE (quick) fox",
+		"2001:db8::1",
+		"192.0.2.7:25",
+		"%d+",
+		"\n\t\r",
+		"aXbXc",
+		"abcabc",
+		"[]^-",
+		"\x80\xff",
 	};
 	static const char *const patterns[] = {
-		"", "a", "^a", "a$", "^a*$", ".-", ".*", "a-b", "(a*)(b)", "()a()", "%a+", "%A+", "%d+%.?", "%s*(.-)%s*$",
-		"^(%w+)%s*=%s*(%w+)$", "[^.]+", "%b()", "%f[%a]%a+", "%f[%A]", "(a)%1", "(.)%1", "[a-c]+", "[]]", "[^]]",
-		"[%a%d]", "[a-]", "[%]]", "%%", "%z", "%x+", "%p", "%c", "%u%l*", "%g+", "[%z]", "(()a)", ".?", "a?a?a",
-		"%1", "(", ")", "(a", "a)", "%", "[", "[a", "[^", "%b", "%bx", "%f", "%fa", "[%", "(()", "%0", "(a)%2",
-		"[a-%%]", "^^a", "a^", "$", "$a", "%$", "-", "*", "+a", "?", "^*", "[[:alpha:]]", "((a)(a))", "(a(%1))",
+		"",	  "a",		 "^a",	      "a$",	     "^a*$",
+		".-",	  ".*",		 "a-b",	      "(a*)(b)",     "()a()",
+		"%a+",	  "%A+",	 "%d+%.?",    "%s*(.-)%s*$", "^(%w+)%s*=%s*(%w+)$",
+		"[^.]+",  "%b()",	 "%f[%a]%a+", "%f[%A]",	     "(a)%1",
+		"(.)%1",  "[a-c]+",	 "[]]",	      "[^]]",	     "[%a%d]",
+		"[a-]",	  "[%]]",	 "%%",	      "%z",	     "%x+",
+		"%p",	  "%c",		 "%u%l*",     "%g+",	     "[%z]",
+		"(()a)",  ".?",		 "a?a?a",     "%1",	     "(",
+		")",	  "(a",		 "a)",	      "%",	     "[",
+		"[a",	  "[^",		 "%b",	      "%bx",	     "%f",
+		"%fa",	  "[%",		 "(()",	      "%0",	     "(a)%2",
+		"[a-%%]", "^^a",	 "a^",	      "$",	     "$a",
+		"%$",	  "-",		 "*",	      "+a",	     "?",
+		"^*",	  "[[:alpha:]]", "((a)(a))",  "(a(%1))",
 	};
 	static const char *const repls[] = { "", "%0", "<%1>", "%%", "%2", "x%", "%a", "%9" };
 	struct lua_limits limits;
@@ -89,7 +113,8 @@ static void test_cases(void **state)
 	open_both(&limits);
 	for (size_t s = 0; s < sizeof subjects / sizeof *subjects; s++)
 		for (size_t p = 0; p < sizeof patterns / sizeof *patterns; p++)
-			agree(limits.L, subjects[s], patterns[p], repls[(s + p) % (sizeof repls / sizeof *repls)]);
+			agree(limits.L, subjects[s], patterns[p],
+			      repls[(s + p) % (sizeof repls / sizeof *repls)]);
 	lua_limits_close(&limits);
 }
 
@@ -119,8 +144,10 @@ static void test_random(void **state)
 	(void)state;
 	open_both(&limits);
 	for (unsigned i = 0; i < 8000; i++) {
-		random_text(&seed, subject_letters, sizeof subject_letters - 1, subject, sizeof subject);
-		random_text(&seed, pattern_letters, sizeof pattern_letters - 1, pattern, sizeof pattern);
+		random_text(&seed, subject_letters, sizeof subject_letters - 1, subject,
+			    sizeof subject);
+		random_text(&seed, pattern_letters, sizeof pattern_letters - 1, pattern,
+			    sizeof pattern);
 		agree(limits.L, subject, pattern, "<%0>");
 	}
 	lua_limits_close(&limits);

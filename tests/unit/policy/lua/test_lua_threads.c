@@ -24,7 +24,8 @@ static void count_acted(void *owner, const struct facts *facts, const struct act
 	atomic_fetch_add(&acted_count, 1);
 }
 
-static void ignore_logged(void *owner, const struct facts *facts, const char *file, unsigned line, struct slice text)
+static void ignore_logged(void *owner, const struct facts *facts, const char *file, unsigned line,
+			  struct slice text)
 {
 	(void)owner;
 	(void)facts;
@@ -39,7 +40,9 @@ static void *work(void *arg)
 	struct policy_run *run;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		struct facts facts = { .session = i + 1, .worker = t->worker, .peer = addr_of("192.0.2.7") };
+		struct facts facts = { .session = i + 1,
+				       .worker = t->worker,
+				       .peer = addr_of("192.0.2.7") };
 		struct verdict verdict = { 0 };
 
 		policy_ask(t->world->set, PHASE_CONNECT, &facts, &verdict, NULL, NULL, &run);

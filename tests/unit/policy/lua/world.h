@@ -1,4 +1,5 @@
-/* A world for Lua scripts: one session, a host that knows counts by table and remembers what it was told. */
+/* A world for Lua scripts: one session, a host that knows counts by table and remembers what it was
+ * told. */
 #ifndef TEST_LUA_WORLD_H
 #define TEST_LUA_WORLD_H
 
@@ -72,19 +73,21 @@ static inline void world_acted(void *owner, const struct facts *facts, const str
 	char text[CIDR_TEXT_MAX];
 
 	(void)facts;
-	assert_true(buf_printf(&w->acted, "%s %s %s:%u", phase_name(a->phase), a->name, a->file, a->line));
+	assert_true(buf_printf(&w->acted, "%s %s %s:%u", phase_name(a->phase), a->name, a->file,
+			       a->line));
 	if (a->ms)
 		assert_true(buf_printf(&w->acted, " ms=%u", a->ms));
 	if (a->code)
 		assert_true(buf_printf(&w->acted, " %u %.*s", a->code, SLICE_ARGS(a->text)));
 	if (a->cause)
 		assert_true(buf_printf(&w->acted, " cause=%s %s %lu", a->cause->service,
-				       cidr_print(&a->cause->block, text), (unsigned long)a->cause->count));
+				       cidr_print(&a->cause->block, text),
+				       (unsigned long)a->cause->count));
 	assert_true(buf_printf(&w->acted, "%s\n", a->observe ? " observe" : ""));
 }
 
-static inline void world_logged(void *owner, const struct facts *facts, const char *file, unsigned line,
-				struct slice text)
+static inline void world_logged(void *owner, const struct facts *facts, const char *file,
+				unsigned line, struct slice text)
 {
 	struct world *w = owner;
 
@@ -150,8 +153,11 @@ static inline bool world_load(struct world *w, const char *source, const char *t
 	w->script.title = "limits";
 	w->script.source = source ? source : own;
 	w->script.at = (struct place){ "tidewaiter.conf", 7, 3 };
-	w->stanza = (struct policy_stanza){ .kind = "scriptlet", .title = "scriptlet", .scripts = &w->script,
-					    .script_count = 1, .stub_unavailable = w->stub_unavailable };
+	w->stanza = (struct policy_stanza){ .kind = "scriptlet",
+					    .title = "scriptlet",
+					    .scripts = &w->script,
+					    .script_count = 1,
+					    .stub_unavailable = w->stub_unavailable };
 	w->conf.stanzas = &w->stanza;
 	w->conf.stanza_count = 1;
 	w->set = policy_load(&w->conf, engines, &w->host, &w->complaints);
@@ -173,7 +179,8 @@ static inline void world_ask(struct world *w, enum phase phase)
 
 	verdict_clear(&w->verdict);
 	w->facts.mail = phase >= PHASE_MAILFROM ? &w->mail : NULL;
-	assert_int_equal(policy_ask(w->set, phase, &w->facts, &w->verdict, NULL, NULL, &run), POLICY_DONE);
+	assert_int_equal(policy_ask(w->set, phase, &w->facts, &w->verdict, NULL, NULL, &run),
+			 POLICY_DONE);
 }
 
 static inline void world_session_over(struct world *w)

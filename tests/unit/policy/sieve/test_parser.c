@@ -92,6 +92,8 @@ static const struct {
 	  "a.sieve:1:1: ec_tarpit takes 1 to 2 arguments, not 0\n" },
 	{ "too many arguments", "ec_tarpit 1 \"a\" \"b\";",
 	  "a.sieve:1:1: ec_tarpit takes 1 to 2 arguments, not 3\n" },
+	{ "D22 a code without its text", "ec_disconnect; ec_disconnect 421; ec_disconnect 421 \"a\";",
+	  "a.sieve:1:16: ec_disconnect with argument 1 takes argument 2, too\n" },
 	{ "exact number", "$a = audit_service \"SMTP\";",
 	  "a.sieve:1:6: audit_service takes 2 arguments, not 1\n" },
 	{ "not a number", "ec_action \"abc\" \"x\";",
