@@ -67,6 +67,11 @@ const char *fn_nearest(unsigned language, struct slice name)
 	return nearest.name;
 }
 
+static bool is_mark(char letter)
+{
+	return letter == '?' || letter == '+';
+}
+
 struct arity {
 	unsigned min, max;
 };
@@ -82,8 +87,8 @@ static struct arity arity_of(const struct policy_fn *fn)
 			break;
 		}
 		optional |= *at == '?';
-		n.max += *at != '?';
-		n.min += !optional;
+		n.max += !is_mark(*at);
+		n.min += !is_mark(*at) && !optional;
 	}
 	return n;
 }
@@ -98,12 +103,23 @@ unsigned fn_args_max(const struct policy_fn *fn)
 	return arity_of(fn).max;
 }
 
+bool fn_args_torn(const struct policy_fn *fn, unsigned argc)
+{
+	for (const char *at = fn->args; *at != '\0'; at++) {
+		if (*at == '+' && argc == 0)
+			return true;
+		if (!is_mark(*at) && argc-- == 0)
+			return false;
+	}
+	return false;
+}
+
 char fn_arg_kind(const struct policy_fn *fn, unsigned n)
 {
 	char last = 0;
 
 	for (const char *at = fn->args; *at != '\0'; at++) {
-		if (*at == '?')
+		if (is_mark(*at))
 			continue;
 		if (*at == '*')
 			return last;

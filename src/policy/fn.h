@@ -35,9 +35,10 @@ struct fn_call;
 
 /*
  * args: a letter each: s string, n whole number, d decimal (a number or a text: value_to_decimal
- * takes it), l list, h hash, v as it is; what follows '?' may be left out; '*' at the end: any
- * number more of the last, up to FN_ARGS_MAX. The object of a method is not among them. tags are
- * those that a Sieve call may carry beside them ("localpart domain", blank-separated; NULL none).
+ * takes it), l list, h hash, v as it is; what follows '?' may be left out; '+' ties one to the one
+ * before it: a script gives both or neither; '*' at the end: any number more of the last, up to
+ * FN_ARGS_MAX. The object of a method is not among them. tags are those that a Sieve call may
+ * carry beside them ("localpart domain", blank-separated; NULL none).
  *
  * call is NULL for names that are only known: FN_ABSENT, and ec_include, which the Sieve++ machine
  * does itself.
@@ -73,6 +74,7 @@ const char *fn_nearest(unsigned language, struct slice name);
 
 unsigned fn_args_min(const struct policy_fn *fn);
 unsigned fn_args_max(const struct policy_fn *fn); /* UINT_MAX: no end */
+bool fn_args_torn(const struct policy_fn *fn, unsigned argc); /* '+' ties more to the last */
 char fn_arg_kind(const struct policy_fn *fn, unsigned n); /* the letter; 0: no such argument */
 
 /* Whether a call with so many arguments ends the script: a bare ec_disconnect does not (D22). */

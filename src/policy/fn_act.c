@@ -130,7 +130,7 @@ static enum fn_status log_text(struct fn_call *call)
 const struct policy_fn fn_act_rows[] = {
 	{ "ec_tarpit", "d?s", PHASES_ALL, FN_SIEVE, tarpit, NULL },
 	{ "ec_action", "ns?s", PHASES_ALL, ANSWERS, reply, NULL },
-	{ "ec_disconnect", "?nss", PHASES_ALL, ANSWERS, disconnect, NULL },
+	{ "ec_disconnect", "?n+ss", PHASES_ALL, ANSWERS, disconnect, NULL },
 	{ "keep", "?s", PHASES_ALL, ENDS, keep, NULL },
 	{ "ec_keep", "?s", PHASES_ALL, ENDS, keep, NULL },
 	{ "stop", "", PHASES_ALL, ENDS, stop, NULL },

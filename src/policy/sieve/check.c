@@ -219,6 +219,9 @@ static void check_args(struct checker *c, const struct call *call, const struct 
 			      max, and_right, call->argc);
 		return;
 	}
+	if (fn_args_torn(fn, call->argc))
+		WRONG(c, call->at, "%s with argument %u takes argument %u, too", fn->name,
+		      call->argc, call->argc + 1);
 	for (const struct arg *arg = call->args; arg != NULL; arg = arg->next, n++) {
 		const char *wrong = literal_fault(fn_arg_kind(fn, n), arg);
 
