@@ -160,7 +160,7 @@ def loris(port, seconds, rate):
     time.sleep(0.2)
     while time.monotonic() < end:
         for s, _, slowly, reads in clients:
-            octets = slowly[turn:turn + 1] if reads else b"HELP\r\n" * 5000
+            octets = slowly[turn:turn + 1] if reads else b"HELP\r\n" * 40000
             try:
                 s.send(octets)
                 while reads and s.recv(1 << 16):
