@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 
 enum { ROW_TEXT_MAX = 1024 };
 
@@ -76,8 +77,7 @@ static json_t *text_value(const char *text)
 
 	if (value != NULL)
 		return value;
-	ascii = strdup(text);
-	CHECK(ascii != NULL);
+	ascii = mem_strdup(text);
 	for (char *c = ascii; *c != '\0'; c++)
 		if ((unsigned char)*c >= 0x80)
 			*c = '?';

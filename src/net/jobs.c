@@ -13,7 +13,6 @@ struct jobs {
 	pthread_mutex_t lock;
 	pthread_cond_t wanted;
 	STAILQ_HEAD(, job) queue;
-	unsigned waiting;
 	bool closing;
 	unsigned thread_count;
 	pthread_t threads[];
@@ -51,7 +50,6 @@ static void *work_on(void *arg)
 			break;
 		job = STAILQ_FIRST(&jobs->queue);
 		STAILQ_REMOVE_HEAD(&jobs->queue, queue);
-		jobs->waiting--;
 		pthread_mutex_unlock(&jobs->lock);
 		job->work(job);
 		loop_post(job->loop, &job->note, tell);
@@ -104,7 +102,6 @@ void jobs_start(struct jobs *jobs, struct loop *loop, struct job *job,
 	closed = jobs->closing;
 	if (!closed) {
 		STAILQ_INSERT_TAIL(&jobs->queue, job, queue);
-		jobs->waiting++;
 		pthread_cond_signal(&jobs->wanted);
 	}
 	pthread_mutex_unlock(&jobs->lock);
@@ -112,14 +109,4 @@ void jobs_start(struct jobs *jobs, struct loop *loop, struct job *job,
 		return;
 	job->work(job); /* nobody waits for a loop that has ended */
 	loop_post(loop, &job->note, tell);
-}
-
-unsigned jobs_waiting(struct jobs *jobs)
-{
-	unsigned waiting;
-
-	pthread_mutex_lock(&jobs->lock);
-	waiting = jobs->waiting;
-	pthread_mutex_unlock(&jobs->lock);
-	return waiting;
 }

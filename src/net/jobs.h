@@ -22,11 +22,10 @@ struct job {
 };
 
 struct jobs *jobs_new(unsigned threads);
-/* Finishes what was asked; loop_free tells of it. What `done` then asks for is done on
- * its thread. */
+/* Finishes what was asked; loop_free tells of it. What `done` then asks for is done on its own
+ * thread. */
 void jobs_free(struct jobs *jobs);
 void jobs_start(struct jobs *jobs, struct loop *loop, struct job *job,
 		void (*work)(struct job *self), void (*done)(struct job *self));
-unsigned jobs_waiting(struct jobs *jobs);
 
 #endif

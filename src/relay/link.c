@@ -10,11 +10,17 @@
 /* Longer than RFC 5321 allows: a 2xx to the dot must not fail on its length. */
 enum { LINE_MAX_IN = REPLY_TEXT_MAX };
 
+/* Nothing is due: a reply now would end it. */
+static void rest(struct link *l)
+{
+	l->expecting = false;
+	timer_stop(&l->timer);
+}
+
 static void lost(struct link *l, const char *why)
 {
 	l->spoilt = why;
-	l->expecting = false;
-	timer_stop(&l->timer);
+	rest(l);
 	l->hear(l->owner, LINK_LOST);
 }
 
@@ -50,7 +56,7 @@ static void on_input(struct link *l)
 		return;
 	}
 	l->spoilt = l->heard.code == 421 && spoilt == NULL ? "it closes" : spoilt;
-	link_rest(l);
+	rest(l);
 	l->hear(l->owner, LINK_REPLY);
 }
 
@@ -60,7 +66,7 @@ static void on_stream(void *owner, enum stream_news news)
 
 	switch (news) {
 	case STREAM_CONNECTED:
-		link_rest(l);
+		rest(l);
 		l->hear(l->owner, LINK_CONNECTED);
 		break;
 	case STREAM_INPUT:
@@ -70,7 +76,7 @@ static void on_stream(void *owner, enum stream_news news)
 		l->hear(l->owner, LINK_DRAINED);
 		break;
 	case STREAM_SECURED:
-		link_rest(l);
+		rest(l);
 		l->hear(l->owner, LINK_SECURED);
 		break;
 	case STREAM_ENDED:
@@ -140,12 +146,6 @@ void link_expect(struct link *l, uint64_t within_ms)
 	stream_flush(&l->stream);
 	l->expecting = true;
 	timer_set(&l->timer, within_ms);
-}
-
-void link_rest(struct link *l)
-{
-	l->expecting = false;
-	timer_stop(&l->timer);
 }
 
 void link_say(struct link *l, uint64_t within_ms, const char *format, ...)

@@ -68,7 +68,7 @@ void link_say(struct link *l, uint64_t within_ms, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same for what was written to the stream already, or the greeting. */
 void link_expect(struct link *l, uint64_t within_ms);
-void link_rest(struct link *l); /* nothing is due: a reply now would end it */
+/* The first digit of what was heard. */
 static inline unsigned link_class(const struct link *l)
 {
 	return l->heard.code / 100;

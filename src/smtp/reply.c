@@ -42,11 +42,6 @@ void reply_set(struct reply *r, unsigned code, const char *format, ...)
 	replace(r, code, len >= 0 ? text : mem_strdup(""));
 }
 
-void reply_copy(struct reply *to, const struct reply *from)
-{
-	replace(to, from->code, from->text != NULL ? mem_strdup(from->text) : NULL);
-}
-
 size_t reply_enhanced_len(struct slice text, unsigned code)
 {
 	size_t i = 2;

@@ -22,7 +22,6 @@ void reply_free(struct reply *r);
 /* The text that was there is given back; format's arguments may point into it. */
 void reply_set(struct reply *r, unsigned code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-void reply_copy(struct reply *to, const struct reply *from);
 
 /*
  * "550-5.7.1 one CRLF550 5.7.1 two CRLF": every line gets the code, and the enhanced code of the

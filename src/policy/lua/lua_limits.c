@@ -68,23 +68,10 @@ static bool cpu_is_spent(struct lua_limits *l)
 	return now - l->cpu_since_ns > l->cpu_ms * UINT64_C(1000000);
 }
 
-static void on_count(lua_State *L, lua_Debug *at)
-{
-	struct lua_limits *l = lua_limits_of(L);
+static void on_count(lua_State *L, lua_Debug *at);
 
-	(void)at;
-	if (!l->on)
-		return;
-	if (l->spent)
-		lua_limits_spent(L, l->spent);
-	if (l->steps_left <= HOOK_STEPS)
-		lua_limits_spent(L, NO_STEPS);
-	l->steps_left -= HOOK_STEPS;
-	if (cpu_is_spent(l))
-		lua_limits_spent(L, NO_CPU);
-}
-
-int lua_limits_spent(lua_State *L, const char *what)
+/* Raises always. */
+static void stop(lua_State *L, const char *what)
 {
 	struct lua_limits *l = lua_limits_of(L);
 
@@ -95,7 +82,23 @@ int lua_limits_spent(lua_State *L, const char *what)
 	lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
 	/* A string already there, since nothing can be allocated any more. */
 	lua_pushliteral(L, SPENT);
-	return lua_error(L);
+	lua_error(L);
+}
+
+static void on_count(lua_State *L, lua_Debug *at)
+{
+	struct lua_limits *l = lua_limits_of(L);
+
+	(void)at;
+	if (!l->on)
+		return;
+	if (l->spent)
+		stop(L, l->spent);
+	if (l->steps_left <= HOOK_STEPS)
+		stop(L, NO_STEPS);
+	l->steps_left -= HOOK_STEPS;
+	if (cpu_is_spent(l))
+		stop(L, NO_CPU);
 }
 
 void lua_limits_charge(lua_State *L, uint64_t steps)
@@ -105,7 +108,7 @@ void lua_limits_charge(lua_State *L, uint64_t steps)
 	if (!l->on)
 		return;
 	if (l->spent || steps >= l->steps_left)
-		lua_limits_spent(L, l->spent ? l->spent : NO_STEPS);
+		stop(L, l->spent ? l->spent : NO_STEPS);
 	l->steps_left -= steps;
 }
 

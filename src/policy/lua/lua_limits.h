@@ -67,7 +67,6 @@ const char *lua_limits_end(struct lua_limits *limits);
 
 /* From C functions that Lua calls. These raise. */
 void lua_limits_charge(lua_State *L, uint64_t steps);
-int lua_limits_spent(lua_State *L, const char *what); /* raises always */
 /* Before calling back into Lua: scripts can nest C calls until the thread's stack is gone. */
 void lua_limits_check_stack(lua_State *L);
 
