@@ -310,8 +310,7 @@ static void refused(struct reach *r)
 
 	note(r, LOG_INFO, l->heard.text);
 	reply_free(r->relay->reply);
-	*r->relay->reply = l->heard;
-	l->heard = (struct reply){ 0 };
+	*r->relay->reply = reply_take(&l->heard);
 	pool_drop(l);
 	finish(r, NULL);
 }
@@ -517,9 +516,4 @@ void reach_stop(struct reach *r)
 	free(r->announcing);
 	free(r->name);
 	r->announcing = r->name = NULL;
-}
-
-bool reach_is_busy(const struct reach *r)
-{
-	return r->state != REACH_NOTHING;
 }

@@ -43,6 +43,5 @@ void reach_init(struct reach *r, struct relay *relay, const struct path *from,
 /* fresh: not by a kept connection. One at a time. */
 void reach_begin(struct reach *r, bool fresh);
 void reach_stop(struct reach *r); /* at any time; said() will not come */
-bool reach_is_busy(const struct reach *r);
 
 #endif

@@ -113,8 +113,7 @@ static void conclude(struct smtp *s)
 static void pass_on(struct smtp *s)
 {
 	reply_free(s->base.reply);
-	*s->base.reply = s->link->heard;
-	s->link->heard = (struct reply){ 0 };
+	*s->base.reply = reply_take(&s->link->heard);
 	if (s->base.reply->code == 421)
 		s->base.reply->code = 451;
 	conclude(s);

@@ -84,17 +84,13 @@ static void message_accepted(struct session *s)
 
 static void relay_answered(struct session *s)
 {
-	struct transaction *t = s->mail;
-	struct reply told = t->reply;
+	const struct reply *reply = &s->mail->reply;
 
 	session_enter(s, SESSION_READY);
-	if (told.code >= 200 && told.code < 300) {
+	if (reply->code >= 200 && reply->code < 300)
 		message_accepted(s);
-		return;
-	}
-	t->reply = (struct reply){ 0 };
-	session_refuse(s, PHASE_DATA, told.code, told.text != NULL ? told.text : "");
-	reply_free(&told);
+	else
+		mail_refuse_as_told(s, PHASE_DATA);
 }
 
 static void hand_on(struct session *s)

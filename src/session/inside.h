@@ -204,6 +204,8 @@ void rcpt_proceed(struct session *s);
 /* The client's name, greeting or address is another: the transaction, if there is one, must not go
  * on with the old. */
 void mail_describe_client(struct session *s);
+/* The next hop's refusal is a rejection of ours (D38), in its words. */
+void mail_refuse_as_told(struct session *s, enum phase phase);
 void mail_over(struct session *s); /* frees the transaction; NULL is harmless */
 
 /* body.c */

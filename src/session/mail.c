@@ -78,12 +78,11 @@ static bool accepted(const struct reply *r)
 	return r->code >= 200 && r->code < 300;
 }
 
-/* The next hop's refusal is a rejection of ours (D38), in its words. */
-static void refuse_as_told(struct session *s, enum phase phase)
+/* The transaction may not outlive its refusal. */
+void mail_refuse_as_told(struct session *s, enum phase phase)
 {
-	struct reply told = s->mail->reply;
+	struct reply told = reply_take(&s->mail->reply);
 
-	s->mail->reply = (struct reply){ 0 };
 	session_refuse(s, phase, told.code, told.text != NULL ? told.text : "");
 	reply_free(&told);
 }
@@ -145,7 +144,7 @@ static void mail_answered(struct session *s)
 	struct transaction *t = s->mail;
 
 	if (!accepted(&t->reply)) {
-		refuse_as_told(s, PHASE_MAILFROM);
+		mail_refuse_as_told(s, PHASE_MAILFROM);
 		return;
 	}
 	t->relay_has_mail = true;
@@ -213,7 +212,7 @@ static void rcpt_answered(struct session *s)
 	struct transaction *t = s->mail;
 
 	if (!accepted(&t->reply)) {
-		refuse_as_told(s, PHASE_RCPTTO);
+		mail_refuse_as_told(s, PHASE_RCPTTO);
 		return;
 	}
 	t->facts.rcpt_count++;
@@ -241,7 +240,7 @@ static void late_mail_answered(struct session *s)
 		return;
 	}
 	relay_drop(t); /* another recipient may have another next hop */
-	refuse_as_told(s, PHASE_RCPTTO);
+	mail_refuse_as_told(s, PHASE_RCPTTO);
 }
 
 void rcpt_proceed(struct session *s)

@@ -23,6 +23,14 @@ void reply_free(struct reply *r)
 	*r = (struct reply){ 0 };
 }
 
+struct reply reply_take(struct reply *from)
+{
+	struct reply taken = *from;
+
+	*from = (struct reply){ 0 };
+	return taken;
+}
+
 /* Takes text. */
 static void replace(struct reply *r, unsigned code, char *text)
 {

@@ -19,6 +19,7 @@ struct reply {
 };
 
 void reply_free(struct reply *r);
+struct reply reply_take(struct reply *from); /* what it held, which it holds no more */
 /* The text that was there is given back; format's arguments may point into it. */
 void reply_set(struct reply *r, unsigned code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -210,16 +210,19 @@ static void test_read_limits(void **state)
 
 static void test_values(void **state)
 {
-	struct reply a = { 0 };
+	struct reply a = { 0 }, b;
 
 	(void)state;
 	reply_set(&a, 550, "%s <%s>", "5.1.1", "x");
 	assert_string_equal(a.text, "5.1.1 <x>");
 	reply_set(&a, 551, "%s again", a.text); /* of its own text */
 	assert_string_equal(a.text, "5.1.1 <x> again");
-	reply_free(&a);
+	b = reply_take(&a);
+	assert_int_equal(b.code, 551);
+	assert_string_equal(b.text, "5.1.1 <x> again");
 	assert_int_equal(a.code, 0);
 	assert_null(a.text);
+	reply_free(&b);
 }
 
 int main(void)
