@@ -25,6 +25,7 @@ enum {
 	DRAIN_LOOK_MS = 20,	   /* how often a draining worker looks whether it is empty */
 	LAST_WORD_MS = 2000,	   /* after the deadline's 421 */
 	STARVED_LOG_MS = 10000,
+	DESCRIPTORS_LEFT = 8,	   /* one in so many is not for clients */
 };
 
 static void hire(struct crew *crew, unsigned count);
@@ -133,6 +134,7 @@ static void stand_open(struct hand *h, struct rules *rules, const struct door *d
 	stand->rules = rules_ref(rules);
 	stand->door = door;
 	stand->listener = listener_new(h->worker->loop, fd, accepted, starved, stand);
+	listener_leave(stand->listener, DESCRIPTORS_LEFT);
 	LIST_INSERT_HEAD(&h->stands, stand, next);
 }
 

@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +28,7 @@ struct listener {
 	listener_starved *starved;
 	void *owner;
 	int fd;
+	int fd_end; /* descriptors from here on are others' */
 };
 
 /* A socket file outlives its daemon; one that still answers is somebody's. */
@@ -124,14 +128,24 @@ static void on_connections(evutil_socket_t listening, short what, void *arg)
 		}
 		addr_from_sockaddr((struct sockaddr *)&sa, &peer, &port);
 		l->accepted(l->owner, fd, &peer, port);
+		if (fd >= l->fd_end) {
+			starve(l, EMFILE);
+			return;
+		}
 	}
 }
 
 static void listen_again(void *arg)
 {
 	struct listener *l = arg;
+	int next = fcntl(l->fd, F_DUPFD_CLOEXEC, 0); /* the lowest one free */
 
-	event_add(&l->event, NULL);
+	if (next >= 0)
+		close(next);
+	if (next < 0 || next >= l->fd_end)
+		timer_set(&l->retry, STARVED_MS);
+	else
+		event_add(&l->event, NULL);
 }
 
 struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted,
@@ -144,10 +158,19 @@ struct listener *listener_new(struct loop *loop, int fd, listener_accepted *acce
 	l->accepted = accepted;
 	l->starved = starved;
 	l->owner = owner;
+	l->fd_end = INT_MAX;
 	event_assign(&l->event, loop_base(loop), fd, EV_READ | EV_PERSIST, on_connections, l);
 	event_add(&l->event, NULL);
 	timer_init(&l->retry, loop, listen_again, l);
 	return l;
+}
+
+void listener_leave(struct listener *l, unsigned share)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX)
+		l->fd_end = (int)(limit.rlim_cur - limit.rlim_cur / share);
 }
 
 void listener_free(struct listener *l)

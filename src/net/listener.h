@@ -27,6 +27,9 @@ typedef void listener_starved(void *owner, int error);
 
 struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted,
 			      listener_starved *starved, void *owner);
+/* Accept only while one in `share` of the process's descriptors is free: clients that are inside need
+ * some for their next hops and files. Without this, up to the last one. */
+void listener_leave(struct listener *l, unsigned share);
 void listener_free(struct listener *l); /* closes; NULL is harmless */
 int listener_fd(const struct listener *l); /* the listener's */
 
