@@ -1,6 +1,5 @@
 #include "base/mem.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,14 +43,20 @@ char *mem_strndup(const char *text, size_t len)
 	return copy;
 }
 
+char *mem_vprintf(const char *format, va_list args)
+{
+	char *text;
+
+	return or_die(vasprintf(&text, format, args) < 0 ? NULL : text);
+}
+
 char *mem_printf(const char *format, ...)
 {
 	va_list args;
 	char *text;
-	int len;
 
 	va_start(args, format);
-	len = vasprintf(&text, format, args);
+	text = mem_vprintf(format, args);
 	va_end(args);
-	return or_die(len < 0 ? NULL : text);
+	return text;
 }

@@ -7,6 +7,7 @@
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 void *mem_new(size_t size) __attribute__((malloc, returns_nonnull));	/* zeroed */
@@ -15,5 +16,7 @@ void *mem_resize(void *at, size_t count, size_t size) __attribute__((returns_non
 char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *mem_strndup(const char *text, size_t len) __attribute__((malloc, returns_nonnull));
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+char *mem_vprintf(const char *format, va_list args)
+	__attribute__((format(printf, 1, 0), returns_nonnull));
 
 #endif

@@ -41,13 +41,10 @@ static void replace(struct reply *r, unsigned code, char *text)
 void reply_set(struct reply *r, unsigned code, const char *format, ...)
 {
 	va_list args;
-	char *text;
-	int len;
 
 	va_start(args, format);
-	len = vasprintf(&text, format, args);
+	replace(r, code, mem_vprintf(format, args));
 	va_end(args);
-	replace(r, code, len >= 0 ? text : mem_strdup(""));
 }
 
 size_t reply_enhanced_len(struct slice text, unsigned code)
