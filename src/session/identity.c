@@ -33,9 +33,12 @@ void session_give_caps(struct session *s)
 /* A refused session uses no slot, not even of the caps that had room (D76). */
 static bool take_or_refuse(struct session *s, unsigned count)
 {
-	if (take_caps(s, count) == NULL)
+	const struct cap *full = take_caps(s, count);
+
+	if (full == NULL)
 		return true;
 	give_caps(s, 0);
+	session_log_capped(s, full);
 	stat_add(&s->worker->stats.capped, 1);
 	session_refuse(s, PHASE_ACCEPT, 421,
 		       "4.4.5 Service unavailable, concurrency limit reached.");

@@ -223,6 +223,7 @@ void session_banner(struct session *s);
 void session_log_connect(struct session *s, const struct addr *via);
 void session_log_moved(struct session *s, const struct addr *from, const char *by);
 void session_log_unproxied(struct session *s, const char *why); /* counted, too */
+void session_log_capped(struct session *s, const struct cap *full);
 void session_log_refusal(struct session *s, enum phase phase, unsigned code, const char *text);
 void session_log_tls(struct session *s);
 void session_log_tls_failure(struct session *s, const char *why);

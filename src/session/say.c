@@ -149,6 +149,21 @@ static void text_of(char *to, size_t size, struct slice from)
 	snprintf(to, size, "%.*s", SLICE_ARGS(from));
 }
 
+/* Postfix's sentence, which filters know; and which cap it was. */
+void session_log_capped(struct session *s, const struct cap *full)
+{
+	struct who who;
+
+	if (!log_wants(LOG_WARN))
+		return;
+	log_event(LOG_WARN, "capped", s->facts.session,
+		  (struct log_field[]){
+			  OF_CLIENT(s, &who), LOG_STR("rule", full->option),
+			  LOG_STR("scope", full->scope), LOG_INT("limit", full->limit), LOG_END },
+		  "Connection concurrency limit exceeded: %u from %s for service smtp (%s of %s)",
+		  full->limit, who.text, full->option, full->scope);
+}
+
 void session_log_refusal(struct session *s, enum phase phase, unsigned code, const char *text)
 {
 	const char *verb = session_phase_verb(phase);

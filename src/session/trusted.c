@@ -142,6 +142,8 @@ static syntax_fault context_set(struct session *s, struct slice args, bool in_ea
 		fault = attribute_take(&args, &key, &value);
 		if (fault == NULL && key.len > CTX_KEY_MAX)
 			fault = "501 5.5.4 Error: key too long";
+		if (fault == NULL && key.len > 0 && key.at[0] == '#') /* 2.5: ours */
+			fault = "501 5.5.4 Error: keys that begin with # are internal";
 		if (fault == NULL && in_earnest &&
 		    facts_set(&s->facts, CTX_CONN, key, buf_slice(&value)) != NULL)
 			fault = "452 4.3.1 Error: the context is full";

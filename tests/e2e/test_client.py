@@ -366,7 +366,7 @@ class XClient(E2E):
                             "XCLIENT ADDR=192.0.2.7 HELO=a+2", "XCLIENT ADDR=192.0.2.7 HELO=a+ZZ",
                             "XCLIENT ADDR=192.0.2.7 NAME=a+0D+0Ab", "XCLIENT ADDR=192.0.2.7 PORT=65536",
                             "XCLIENT ADDR=192.0.2.7 LOGIN=a=b", "XREMOTEIP", "XREMOTEIP x", "XREMOTEIP 192.0.2.0/24",
-                            "XSETCONTEXT", "XSETCONTEXT a", "XSETCONTEXT a=1 b=+", "XSETCONTEXT %s=1" % ("k" * 256)):
+                            "XSETCONTEXT", "XSETCONTEXT a", "XSETCONTEXT #a=1", "XSETCONTEXT a=1 b=+", "XSETCONTEXT %s=1" % ("k" * 256)):
                 self.assertIn(c.say(command, 501).text[:5], ("5.5.4", "5.5.2"), command)
             self.assertEqual((d.count("127.0.0.1"), d.count("192.0.2.0/24")), (1, 0))
             self.assertNotIn("[connection] a ", c.say("XDUMPCONTEXT", 250).text)

@@ -26,6 +26,8 @@ class Caps(E2E):
         one, two = self.admitted(d), self.admitted(d)
         self.refused(d)
         self.refused(d, source=None, host="::1")
+        d.wait_for_log(r"warning: Connection concurrency limit exceeded: \d+ from unknown\[127\.0\.0\.1\] "
+                       r"for service smtp \((Listener|Service)_Sessions of ")
         d.wait_for_log(r"NOQUEUE: reject: CONNECT from unknown\[127\.0\.0\.1\]: 421 4\.4\.5 ")
         one.close()
         d.wait_for_count(1)
