@@ -89,6 +89,8 @@ enum stream_got {
 
 /* A line without its CRLF, at most max octets with it. */
 enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out);
+/* The line that now comes is too long already; LONG will tell when it ends. */
+bool stream_in_long_line(const struct stream *s);
 /* Whatever is there; stream_eat says how much of it was taken. */
 enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out);
 void stream_eat(struct stream *s, size_t len);

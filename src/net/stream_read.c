@@ -185,6 +185,11 @@ enum stream_got stream_line(struct stream *s, size_t max, struct slice *line_out
 	}
 }
 
+bool stream_in_long_line(const struct stream *s)
+{
+	return s->skipping;
+}
+
 enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out)
 {
 	if (s->view.len == 0 && may_have_more(s, true))

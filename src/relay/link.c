@@ -39,7 +39,7 @@ static void on_input(struct link *l)
 
 	while (spoilt == NULL) {
 		got = stream_line(&l->stream, LINE_MAX_IN, &line);
-		if (got == STREAM_NOTHING && !l->stream.skipping)
+		if (got == STREAM_NOTHING && !stream_in_long_line(&l->stream))
 			break;
 		if (got == STREAM_OVER)
 			spoilt = stream_error(&l->stream);

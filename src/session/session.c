@@ -133,7 +133,8 @@ static void look_for_early_talk(struct session *s)
 
 static void connect_granted(struct session *s)
 {
-	look_for_early_talk(s); /* a tarpit before the banner tempts, too */
+	if (s->tarpit_ms > 0) /* which tempts, too; otherwise nobody had time since the last look */
+		look_for_early_talk(s);
 	greet(s);
 }
 
