@@ -3,6 +3,6 @@
 bench-sieve: $(B)/bench/bench_sieve
 	$(B)/bench/bench_sieve bench/sieve/counts.sieve
 
-$(B)/bench/bench_sieve: bench/sieve/bench_sieve.c $(foreach r,policy/sieve policy audit net base,$(call room_lib,$(r)))
+$(B)/bench/bench_sieve: bench/sieve/bench_sieve.c $(foreach r,policy/sieve policy series audit net base,$(call room_lib,$(r)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
