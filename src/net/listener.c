@@ -16,7 +16,7 @@
 #include "base/mem.h"
 
 enum {
-	ACCEPTS_A_TURN = 256, /* then those who are inside get their turn */
+	ACCEPTS_A_TURN = 32, /* about a millisecond; then those who are inside get their turn */
 	STARVED_MS = 100,
 };
 

@@ -95,6 +95,10 @@ static void heard_while_paused(struct stream *s)
 	if (!s->fin && !(p.revents & POLLRDHUP) && s->tls == NULL)
 		return;
 	unread = stream_has_input(s);
+	if (s->error != 0) {
+		s->hear(s->owner, STREAM_BROKEN);
+		return;
+	}
 	s->fin |= (p.revents & POLLRDHUP) || (s->tls != NULL && tls_link_is_over(s->tls));
 	if (s->fin && !unread)
 		s->hear(s->owner, STREAM_ENDED);
@@ -348,6 +352,11 @@ void stream_close(struct stream *s)
 	s->fd = -1;
 	stream_forget_input(s);
 	buf_free(&s->out);
+}
+
+bool stream_is_broken(const struct stream *s)
+{
+	return s->error != 0;
 }
 
 const char *stream_error(const struct stream *s)

@@ -66,6 +66,7 @@ void stream_open(struct stream *s, struct loop *loop, int fd, stream_hear *hear,
 bool stream_connect(struct stream *s, struct loop *loop, const struct endpoint *to,
 		    stream_hear *hear, void *owner) __attribute__((warn_unused_result));
 void stream_close(struct stream *s); /* what is not sent yet is lost; twice is harmless */
+bool stream_is_broken(const struct stream *s);
 /* What broke it, in words. */
 const char *stream_error(const struct stream *s);
 
@@ -97,7 +98,8 @@ void stream_eat(struct stream *s, size_t len);
 /* A look at what is in the socket, through room, before anything was taken from the stream: for
  * what must be taken to the octet, because TLS may follow. stream_drop_input takes it. */
 enum stream_got stream_peek(struct stream *s, char *room, size_t max, struct slice *bytes_out);
-/* Something unread is there: in the buffer or in the socket. */
+/* Something unread is there: in the buffer or in the socket. If not, and the peer has reset it, the
+ * stream is broken from now on. */
 bool stream_has_input(struct stream *s);
 /* What is unread is thrown away, up to max octets of the socket's: nobody will want more of a
  * stream with TLS after that. */

@@ -9,7 +9,6 @@
 #include <event2/event.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
@@ -245,7 +244,8 @@ static bool has_secret_input(struct stream *s)
 
 bool stream_has_input(struct stream *s)
 {
-	int unread = 0;
+	char octet;
+	ssize_t n;
 
 	if (s->view.len > 0)
 		return true;
@@ -253,7 +253,12 @@ bool stream_has_input(struct stream *s)
 		return false;
 	if (s->tls != NULL)
 		return has_secret_input(s);
-	return ioctl(s->fd, FIONREAD, &unread) == 0 && unread > 0;
+	do
+		n = recv(s->fd, &octet, 1, MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+		stream_break(s, errno);
+	return n > 0;
 }
 
 void stream_forget_input(struct stream *s)

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "smtp/smtp.h"
 
-enum { COMMANDS_A_TURN = 64 }; /* then the others' turn comes */
+enum { COMMANDS_A_TURN = 16 }; /* then the others' turn comes */
 
 static const char *const state_names[] = {
 	[SESSION_GREET] = "greet", [SESSION_HELO] = "helo", [SESSION_READY] = "ready",
@@ -141,7 +141,10 @@ static void connect_granted(struct session *s)
 static void banner_due(struct session *s)
 {
 	look_for_early_talk(s);
-	session_ask(s, PHASE_CONNECT, connect_granted);
+	if (stream_is_broken(&s->client))
+		session_end(s, END_HANGUP); /* a storm of resets costs no policy and no banner */
+	else
+		session_ask(s, PHASE_CONNECT, connect_granted);
 }
 
 static void accept_granted(struct session *s)
