@@ -82,6 +82,7 @@ static bool add_conditions(scmp_filter_ctx ctx, unsigned long pid)
 		{ "mmap", 2, PROT_WRITE | PROT_EXEC, PROT_EXEC },
 		{ "mprotect", 2, PROT_EXEC, 0 },
 		{ "ioctl", 1, 0, FIONBIO },
+		{ "ioctl", 1, 0, FIONREAD },
 		{ "ioctl", 1, 0, TCGETS }, /* isatty */
 		{ "prctl", 0, 0, PR_SET_NAME },
 		{ "prctl", 0, 0, PR_GET_NAME },
