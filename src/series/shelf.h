@@ -1,0 +1,34 @@
+/*
+ * shelf - the names of the files that series are kept in.
+ *
+ * A series' name is percent-encoded but for letters, digits, `_` and `-` (D67), so that what ours
+ * add to it, which begins with `@` or `.`, cannot come from a name:
+ *
+ *	NAME			   a saved series that is defined
+ *	NAME@SECONDS,WINDOWS	   any other
+ *	NAME.YYYYMMDDTHHMMSSZ	   the journal of the window that ended then, UTC (D68, T16)
+ *	....new			   being written
+ *	....bad-YYYYMMDDTHHMMSSZ   set aside: it could not be read
+ */
+#ifndef SERIES_SHELF_H
+#define SERIES_SHELF_H
+
+#include "base/buf.h"
+#include "series/monitor.h"
+
+enum { SHELF_NAME_MAX = 256, SHELF_TIME_MAX = 20 };
+
+/* monitor NULL: a series that is defined. false: as a file's name it is too long. */
+bool shelf_saved(char out[SHELF_NAME_MAX], const char *series, const struct monitor *monitor)
+	__attribute__((warn_unused_result));
+bool shelf_journal(char out[SHELF_NAME_MAX], const char *series, uint64_t end_s)
+	__attribute__((warn_unused_result));
+
+bool shelf_is_saved(const char *file);
+bool shelf_is_new(const char *file);
+/* It names a journal; of which series (decoded, up to room), and the end of its window. */
+bool shelf_is_journal(const char *file, char *series, size_t room, uint64_t *end_s);
+
+const char *shelf_time(uint64_t s, char out[SHELF_TIME_MAX]); /* YYYYMMDDTHHMMSSZ */
+
+#endif
