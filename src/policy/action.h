@@ -20,10 +20,11 @@ enum action_kind {
 	ACTION_COUNT	   /* ec_inc_counter: only a counter */
 };
 
-/* A live count that a script read: where it looked, and what it saw. */
+/* A count that a script read, live or of a series: where it looked, and what it saw. */
 struct audit_read {
-	char service[48]; /* "SMTP", "LISTENER" for this endpoint */
-	struct cidr block;
+	char service[48]; /* "SMTP", "LISTENER" for this endpoint; "connections 300,6", "login" */
+	bool is_series;
+	struct cidr block; /* ADDR_NONE: of a text */
 	uint64_t count;
 };
 

@@ -68,6 +68,9 @@ void policy_fail(struct policy_run *run, const char *file, unsigned line, const 
 
 /* What the set was loaded with. */
 const struct policy_host *policy_set_host(const struct policy_set *set);
+/* While it is loaded; the same again is fine. NULL, or what is wrong. */
+const char *policy_set_define(struct policy_set *set, const struct series_definition *definition)
+	__attribute__((warn_unused_result));
 /* True the first time that this set is asked for the bit: for what is worth saying once a load. */
 bool policy_set_once(struct policy_set *set, unsigned bit);
 const struct policy_conf *policy_set_conf(const struct policy_set *set); /* its stanzas are gone */

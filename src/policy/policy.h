@@ -20,9 +20,12 @@
 #include "policy/phase.h"
 #include "policy/verdict.h"
 
+struct monitor;
 struct policy_engine;
 struct policy_run;
 struct policy_set;
+struct series_all;
+struct series_definition;
 
 /* What policy needs of the world around it. Outlives every set made with it. */
 struct policy_host {
@@ -36,6 +39,7 @@ struct policy_host {
 	/* A script wrote to the log (ec_log, print) or an engine has something to say. */
 	void (*logged)(void *owner, const struct facts *facts, const char *file, unsigned line,
 		       struct slice text);
+	struct series_all *series; /* NULL, in tools: nothing was ever added to any */
 	const char *hostname;	/* for reply texts (D25) */
 	struct jobs *jobs;	/* for includes; NULL: files are read at once (tools) */
 	struct loop *(*loop)(void *owner, unsigned worker);
@@ -79,6 +83,9 @@ struct policy_conf {
 	uint32_t max_tarpit_ms;		  /* D34; the longest a phase may hold; 0: 3600 s */
 	const struct policy_mask_map *mask_map; /* copied */
 	unsigned mask_map_count;
+	const struct monitor *monitors;	  /* copied; of the built-in series, in order */
+	unsigned monitor_count;
+	bool series_high;		  /* series_bound: where a fold leaves a doubt, the most */
 };
 
 /* engines ends with NULL. NULL: there are complaints. The caller holds the first reference. */
@@ -87,6 +94,12 @@ struct policy_set *policy_load(const struct policy_conf *conf,
 			       const struct policy_host *host, struct complaints *complaints);
 struct policy_set *policy_ref(struct policy_set *set);
 void policy_unref(struct policy_set *set); /* NULL is harmless */
+
+/*
+ * The series that scripts defined while they were loaded, each name once; NULL: past the last. They
+ * are for series_define when the set is adopted: a set that is not changes nothing.
+ */
+const struct series_definition *policy_set_definition(const struct policy_set *set, unsigned n);
 
 /* Whether anything runs at this phase; a session need not ask otherwise. */
 bool policy_handles(const struct policy_set *set, enum phase phase);

@@ -102,6 +102,8 @@ struct series *series_open(struct series_all *all, struct slice name, struct mon
 /* "badrcpt4", "connections@300,6", "connections": how the console names one. NULL: *why says. */
 struct series *series_named(struct series_all *all, struct slice text, const char **why);
 struct series *series_nth(struct series_all *all, unsigned n); /* in the order made, until NULL */
+/* What it keeps now; takes no lock. */
+enum series_type series_type(const struct series *s);
 
 /* Of whom. For add and remove the block is one address; for a text series the text. */
 struct series_key {
