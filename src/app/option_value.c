@@ -9,6 +9,7 @@
 #include "app/options.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "series/series.h"
 
 /* One reading under way. */
 struct reading {
@@ -300,14 +301,50 @@ static const char *read_mask(struct reading *r, const struct conf_value *item)
 	return NULL;
 }
 
+/* The item before `last` that says the same, blanks aside; NULL: none does. */
+static const struct conf_value *same_monitor(const struct reading *r, const struct conf_value *last,
+					     struct monitor m)
+{
+	const struct conf_value *item;
+	struct monitor other;
+
+	STAILQ_FOREACH (item, &r->from->items, next) {
+		if (item == last)
+			break;
+		if (monitor_parse(slice_of(item->text), &other) == NULL && monitor_equal(m, other))
+			return item;
+	}
+	return NULL;
+}
+
+static bool begins_with_0(const char *number)
+{
+	return number[strspn(number, " \t")] == '0';
+}
+
 static const char *read_monitor(struct reading *r, const struct conf_value *item)
 {
-	uint64_t seconds, windows;
+	const struct conf_value *twin;
+	const char *wrong;
+	struct monitor m;
 
-	if (read_two(item->text, ',', &seconds, &windows) != NULL || seconds < 1 ||
-	    seconds > 31622400 || windows < 1 || windows > 10000)
-		return "expected \"SECONDS,WINDOWS\", of a year and of 10000 windows at most";
-	r->out->count++;
+	wrong = monitor_parse(slice_of(item->text), &m);
+	if (wrong != NULL)
+		return wrong;
+	if (begins_with_0(item->text) || begins_with_0(strchr(item->text, ',') + 1))
+		return "a number does not begin with 0";
+	twin = same_monitor(r, item, m);
+	if (twin != NULL) {
+		snprintf(r->expected, sizeof r->expected,
+			 "which is \"%.30s\" at %s:%u:%u again, expected it once", twin->text,
+			 twin->at.file, twin->at.line, twin->at.col);
+		return r->expected;
+	}
+	if (r->out->count == MONITORS_MAX)
+		return "expected at most 16 monitors";
+	if (r->out->monitors == NULL)
+		r->out->monitors = conf_array(r->conf, MONITORS_MAX, sizeof *r->out->monitors);
+	r->out->monitors[r->out->count++] = m;
 	return NULL;
 }
 

@@ -1,5 +1,7 @@
 #include "app/options.h"
 
+#include "series/series.h"
+
 #define G (1u << SCOPE_TOP)
 #define E (1u << SCOPE_ESMTP)
 #define L (1u << SCOPE_LISTEN)
@@ -52,6 +54,8 @@ static const char *const log_levels[] = { "debug", "info", "warning", "error", N
 static const char *const verify_modes[] = { "none", "require", NULL };
 static const char *const injection_policies[] = { "reject", "ignore", "allow", NULL };
 static const char *const hop_tls[] = { "off", "opportunistic", "verify", NULL }; /* enum hop_tls */
+static const char *const series_bounds[] = { "low", "high", NULL };
+static const char *const reception_units[] = { "message", "recipient", NULL };
 static const char *const runtime_errors[] = { "fail", "continue", NULL };
 
 static const char by_design[] = "it is so by design";
@@ -278,8 +282,35 @@ const struct option_row option_rows[OPTION_COUNT] = {
 
 	[OPT_MONITORS] = { "monitors", OPTION_MONITORS, AUDIT,
 		.example = "( \"300,6\" \"1800,4\" )", .absent = "none",
-		.about = "\"SECONDS,WINDOWS\" of each built-in series; checked, and used when "
-			 "the series come." },
+		.about = "\"SECONDS,WINDOWS\": connections, receptions and rejections are counted "
+			 "in windows of so many seconds, the current one and so many before it." },
+	[OPT_MAX_BYTES] = { "max_bytes", OPTION_SIZE, AUDIT, .standard = "64M",
+		.least = SERIES_BYTES_MIN, .most = 32ull << 30, .unit = "octets",
+		.about = "Most memory of a series, all its windows together. What does not fit is "
+			 "folded: addresses with little are added up in their blocks." },
+	[OPT_SERIES_BOUND] = { "series_bound", OPTION_CHOICE, AUDIT, .standard = "low",
+		.choices = series_bounds,
+		.about = "Where a series was folded, scripts are told the least or the most that it "
+			 "may have been." },
+	[OPT_RECEPTION_UNIT] = { "reception_unit", OPTION_CHOICE, AUDIT, .standard = "message",
+		.choices = reception_units,
+		.about = "What counts as a reception: an accepted message, or each of its accepted "
+			 "recipients." },
+	[OPT_PERSIST] = { "persist", OPTION_BOOL, AUDIT, .standard = "true",
+		.about = "Whether the series of monitors are saved and outlive a restart; others say "
+			 "so themselves." },
+	[OPT_SERIALIZE_DIR] = { "serialize_dir", OPTION_PATH, AUDIT,
+		.example = "\"/var/lib/tidewaiter/series\"", .absent = "`series` in State_Dir",
+		.about = "Where series are saved: at the end, and every maintenance_interval." },
+	[OPT_LOG_DIR] = { "log_dir", OPTION_PATH, AUDIT,
+		.example = "\"/var/lib/tidewaiter/journal\"", .absent = "`journal` in State_Dir",
+		.about = "Where each finished window of a series with `serialize` is written." },
+	[OPT_JOURNAL_DAYS] = { "journal_days", OPTION_INTEGER, AUDIT, .standard = "30",
+		.most = 36500, .unit = "days",
+		.about = "Files in log_dir that are older are removed. 0 is never." },
+	[OPT_MAINTENANCE_INTERVAL] = { "maintenance_interval", OPTION_SECONDS, AUDIT,
+		.standard = "300", .least = 1000,
+		.about = "How often series are saved, and old windows and files dropped." },
 	[OPT_IPV6_MASK_MAP] = { "ipv6_mask_map", OPTION_MASKS, AUDIT, .example = "( \"24=64\" )",
 		.absent = "masks are taken as written",
 		.about = "\"FROM=TO\": a script's mask FROM means TO where the peer is IPv6." },
@@ -356,12 +387,7 @@ const struct absent_row absent_options[] = {
 	{ "Use_IPv6", not_yet },
 	{ "ECStream_Idle_Time", not_yet },
 	{ "ECStream_Max_Batch_Size", not_yet },
-	{ "log_dir", not_yet },
-	{ "serialize_dir", not_yet },
-	{ "maintenance_interval", not_yet },
-	{ "reception_unit", not_yet },
-	{ "max_bytes", not_yet },
-	{ "max_items", "is not available, expected max_bytes" },
+	{ "max_items", "is not available, a series is limited by max_bytes" },
 	{ "siv_throttle_cache_size", not_yet },
 	{ "async", never },
 	{ "pool", never },

@@ -14,6 +14,7 @@
 #include "app/conf.h"
 #include "net/endpoint.h"
 #include "relay/route.h"
+#include "series/monitor.h"
 #include "session/rules.h"
 
 enum scope_kind {
@@ -67,7 +68,7 @@ enum option_type {
 	OPTION_HOP,	 /* hops: one */
 	OPTION_HOPS,	 /* hops, as listed */
 	OPTION_MASKS,	 /* masks */
-	OPTION_MONITORS, /* count of them; used from the analytics on */
+	OPTION_MONITORS, /* monitors */
 	OPTION_EXTENSIONS, /* number: bits of enum extension */
 };
 
@@ -81,8 +82,9 @@ struct option_value {
 		struct ctx context;
 		struct hop *hops;
 		struct policy_mask_map *masks;
+		struct monitor *monitors;
 	};
-	unsigned count; /* of hops and masks */
+	unsigned count; /* of hops, masks and monitors */
 };
 
 enum option_id {
@@ -149,6 +151,14 @@ enum option_id {
 	OPT_PROXY_HOSTS,
 	OPT_TIMEOUT,
 	OPT_MONITORS,
+	OPT_MAX_BYTES,
+	OPT_SERIES_BOUND,
+	OPT_RECEPTION_UNIT,
+	OPT_PERSIST,
+	OPT_SERIALIZE_DIR,
+	OPT_LOG_DIR,
+	OPT_JOURNAL_DAYS,
+	OPT_MAINTENANCE_INTERVAL,
 	OPT_IPV6_MASK_MAP,
 	OPT_MAX_TARPIT,
 	OPT_STRICT_SERVICES,

@@ -176,6 +176,7 @@ static struct rules *rules_build(struct build *b, struct policy_set *policy)
 	all->rules.workers = b->workers;
 	all->rules.max_tarpitted =
 		most_tarpitted(&(struct chain){ .at = { &b->conf->top }, .count = 1 });
+	all->rules.recipients_are_receptions = b->recipients_are_receptions;
 	all->rules.free = rules_free;
 	doors_build(b, &all->rules);
 	all->recipes = b->recipes;
@@ -221,6 +222,36 @@ static void controls_build(struct build *b, struct site *site)
 	control_build(b, site, &chain, control_default);
 }
 
+/* Set, or a directory in State_Dir (T5). */
+static const char *series_dir(struct build *b, const struct chain *audit, enum option_id id,
+			      const char *name)
+{
+	size_t size = strlen(b->state_dir) + strlen(name) + sizeof "/";
+	char *standard = conf_take(b->conf, size);
+
+	snprintf(standard, size, "%s/%s", b->state_dir, name);
+	return chain_text(audit, id, standard);
+}
+
+static void series_build(struct build *b)
+{
+	const struct conf_scope *scope = scope_next(&b->conf->top, SCOPE_AUDIT, NULL);
+	const struct chain audit = { .at = { scope }, .count = scope != NULL };
+	const struct option_value *monitors = chain_value(&audit, OPT_MONITORS);
+
+	b->recipients_are_receptions = chain_number(&audit, OPT_RECEPTION_UNIT) == 1;
+	b->series = (struct site_series){
+		.monitors = monitors != NULL ? monitors->monitors : NULL,
+		.monitor_count = monitors != NULL ? monitors->count : 0,
+		.max_bytes = chain_number(&audit, OPT_MAX_BYTES),
+		.persist = chain_truth(&audit, OPT_PERSIST),
+		.serialize_dir = series_dir(b, &audit, OPT_SERIALIZE_DIR, "series"),
+		.log_dir = series_dir(b, &audit, OPT_LOG_DIR, "journal"),
+		.journal_days = (uint32_t)chain_number(&audit, OPT_JOURNAL_DAYS),
+		.maintenance_ms = (uint32_t)chain_number(&audit, OPT_MAINTENANCE_INTERVAL),
+	};
+}
+
 static struct site *site_build(struct build *b, const struct chain *top, struct policy_set *policy)
 {
 	struct site *site = mem_new(sizeof *site);
@@ -233,6 +264,7 @@ static struct site *site_build(struct build *b, const struct chain *top, struct 
 	site->landlock = chain_truth(top, OPT_LANDLOCK);
 	site->seccomp = chain_truth(top, OPT_SECCOMP);
 	site->paths = *b->paths;
+	site->series = b->series;
 	site->log_file = chain_text(top, OPT_LOG_FILE, NULL);
 	site->log_format = chain_number(top, OPT_LOG_FORMAT) == 0 ? LOG_TEXT : LOG_JSON;
 	site->log_level = (enum log_level)chain_number(top, OPT_LOG_LEVEL);
@@ -265,6 +297,7 @@ struct site *site_load(const char *file, const struct site_world *world,
 	b.state_dir = chain_text(&top, OPT_STATE_DIR, option_rows[OPT_STATE_DIR].standard);
 	b.workers = workers_of(&top);
 	user_build(&b, &top);
+	series_build(&b);
 	paths_collect(&b);
 	doors_check(&b);
 	tls_check(&b);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "guard/user.h"
 #include "policy/policy.h"
+#include "series/monitor.h"
 #include "session/rules.h"
 
 /* One Listen of the Control_Listener: always a Unix socket. */
@@ -43,6 +44,18 @@ struct site_paths {
 	unsigned count;
 };
 
+/* What inbound_audit says of series. Texts are the tree's. */
+struct site_series {
+	const struct monitor *monitors;
+	unsigned monitor_count;
+	size_t max_bytes;		/* of one built-in series */
+	bool persist;			/* the built-in ones */
+	const char *serialize_dir;	/* absolute */
+	const char *log_dir;		/* absolute */
+	uint32_t journal_days;		/* 0: for ever */
+	uint32_t maintenance_ms;
+};
+
 struct site {
 	char *file;		/* absolute */
 	char *hostname;
@@ -52,6 +65,7 @@ struct site {
 	bool landlock;
 	bool seccomp;
 	struct site_paths paths;
+	struct site_series series;
 	enum log_format log_format;
 	enum log_level log_level;
 	const char *log_file;	/* NULL: standard error */

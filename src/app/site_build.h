@@ -21,6 +21,8 @@ struct build {
 	struct user user;
 	struct site_paths *paths;
 	struct tls_recipes recipes; /* then the rules' */
+	struct site_series series;
+	bool recipients_are_receptions;
 };
 
 /*

@@ -21,6 +21,21 @@ static void add(struct build *b, struct place at, const char *path, enum site_ac
 	all->list[all->count++] = (struct site_path){ path, access, at };
 }
 
+/* Those are added whether they are set or not. */
+static bool is_directory(const struct option_row *row)
+{
+	return row == &option_rows[OPT_STATE_DIR] || row == &option_rows[OPT_SERIALIZE_DIR] ||
+	       row == &option_rows[OPT_LOG_DIR];
+}
+
+static void add_directory(struct build *b, const struct conf_scope *scope, enum option_id id,
+			  const char *path)
+{
+	const struct conf_option *o = option_find(scope, id);
+
+	add(b, o != NULL ? o->at : scope->at, path, SITE_FILLS);
+}
+
 static void add_option(struct build *b, const struct conf_option *o)
 {
 	const struct option_value *v = o->value_read;
@@ -32,7 +47,7 @@ static void add_option(struct build *b, const struct conf_option *o)
 			if (v->hops[i].kind == HOP_MAILDIR)
 				add(b, o->at, conf_copy(b->conf, slice_of(v->hops[i].name)),
 				    SITE_FILLS);
-	if (o->row->type != OPTION_PATH || o->row == &option_rows[OPT_STATE_DIR])
+	if (o->row->type != OPTION_PATH || is_directory(o->row))
 		return;
 	add(b, o->at, v->text, o->row == &option_rows[OPT_LOG_FILE] ? SITE_MAKES : SITE_READS);
 }
@@ -55,9 +70,14 @@ void paths_collect(struct build *b)
 {
 	const struct conf_option *o = option_find(&b->conf->top, OPT_STATE_DIR);
 	const struct conf_scope *control = scope_next(&b->conf->top, SCOPE_CONTROL, NULL);
+	const struct conf_scope *audit = scope_next(&b->conf->top, SCOPE_AUDIT, NULL);
 	const struct place nowhere = { 0 };
 
 	add(b, o ? o->at : nowhere, b->state_dir, SITE_FILLS);
+	if (audit != NULL) {
+		add_directory(b, audit, OPT_SERIALIZE_DIR, b->series.serialize_dir);
+		add_directory(b, audit, OPT_LOG_DIR, b->series.log_dir);
+	}
 	if (control == NULL || scope_next(control, SCOPE_CONTROL_LISTEN, NULL) == NULL)
 		add(b, nowhere, control_default, SITE_MAKES);
 	for (const struct conf_file *f = b->conf->files; f != NULL; f = f->older)

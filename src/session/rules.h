@@ -115,6 +115,7 @@ struct rules {
 	uint32_t hop_limit;	   /* Received: lines that make a loop */
 	unsigned workers;	   /* that take new sessions */
 	uint32_t max_tarpitted;	   /* held at a time, by all workers */
+	bool recipients_are_receptions; /* reception_unit (D39) */
 	void (*free)(struct rules *self); /* the builder's */
 };
 

@@ -251,7 +251,20 @@ static void test_complains(void **state)
 		  "t.conf:1:1: Proxy_Hosts cannot stand at the top level, expected it in ESMTP_Listener or in Listen\n"
 		  "t.conf:2:32: XClient_Hosts cannot stand in Peer, expected it in ESMTP_Listener or in Listen\n" },
 		{ "T14 max_bytes took the place of max_items", "inbound_audit { max_items = 5 }",
-		  "t.conf:1:17: max_items is not available, expected max_bytes\n" },
+		  "t.conf:1:17: max_items is not available, a series is limited by max_bytes\n" },
+		{ "T14 max_bytes below the least", "inbound_audit { max_bytes = 65535 }",
+		  "t.conf:1:29: max_bytes is \"65535\", expected 65536 to 34359738368 octets\n" },
+		{ "D39 reception_unit", "inbound_audit { reception_unit = \"mail\" }",
+		  "t.conf:1:34: reception_unit is \"mail\", expected message or recipient\n" },
+		{ "series_bound", "inbound_audit { series_bound = both }",
+		  "t.conf:1:32: series_bound is \"both\", expected low or high\n" },
+		{ "3.1 maintenance_interval is no spinning",
+		  "inbound_audit { maintenance_interval = 0 }",
+		  "t.conf:1:40: maintenance_interval is \"0\", expected at least 1 seconds\n" },
+		{ "journal_days", "inbound_audit { journal_days = -1 }",
+		  "t.conf:1:32: journal_days is \"-1\", expected a whole number\n" },
+		{ "3.1 directories are the stanza's", "log_dir = \"/var/log\"",
+		  "t.conf:1:1: log_dir cannot stand at the top level, expected it in inbound_audit\n" },
 		{ "T6 accepted with a warning", "ESMTP_Listener { Reconfig_Message = \"4.3.2 x\" }",
 		  "t.conf:1:18: warning: Reconfig_Message has no effect: a reload disturbs no session\n" },
 		{ "D36 alerting is ignored", "alerting { anything = 3 }",
@@ -359,8 +372,19 @@ static void test_complains(void **state)
 		  "t.conf:1:12: Routes holds \"2001:db8::1\", an IPv6 address without brackets, expected [ADDRESS] or [ADDRESS]:PORT\n" },
 		{ "a monitor that is none",
 		  "inbound_audit { monitors = ( \"300\" \"0,5\" \"300,6\" ) }",
-		  "t.conf:1:30: monitors holds \"300\", expected \"SECONDS,WINDOWS\", of a year and of 10000 windows at most\n"
-		  "t.conf:1:36: monitors holds \"0,5\", expected \"SECONDS,WINDOWS\", of a year and of 10000 windows at most\n" },
+		  "t.conf:1:30: monitors holds \"300\", a monitor is \"SECONDS,WINDOWS\"\n"
+		  "t.conf:1:36: monitors holds \"0,5\", a monitor's SECONDS are 1 to 31622400\n" },
+		{ "T1 a monitor with a leading zero",
+		  "inbound_audit { monitors = ( \"0300,6\" \"300, 06\" \"60,10\" ) }",
+		  "t.conf:1:30: monitors holds \"0300,6\", a number does not begin with 0\n"
+		  "t.conf:1:39: monitors holds \"300, 06\", a number does not begin with 0\n" },
+		{ "D53 a monitor twice, blanks aside",
+		  "inbound_audit { monitors = ( \"300,6\" \"60,1\" \" 300 , 6 \" ) }",
+		  "t.conf:1:45: monitors holds \" 300 , 6 \", which is \"300,6\" at t.conf:1:30 again, expected it once\n" },
+		{ "monitors without end",
+		  "inbound_audit { monitors = ( \"1,1\" \"2,1\" \"3,1\" \"4,1\" \"5,1\" \"6,1\" \"7,1\" \"8,1\"\n"
+		  "\"9,1\" \"10,1\" \"11,1\" \"12,1\" \"13,1\" \"14,1\" \"15,1\" \"16,1\" \"17,1\" ) }",
+		  "t.conf:2:56: monitors holds \"17,1\", expected at most 16 monitors\n" },
 		{ "a mask that is none", "inbound_audit { ipv6_mask_map = ( \"24=129\" ) }",
 		  "t.conf:1:35: ipv6_mask_map holds \"24=129\", expected FROM=TO with FROM up to 32 and TO up to 128\n" },
 	};

@@ -1,6 +1,15 @@
 /* Resolution: what a session gets along D73 and D76, and the sample. */
 #include "app/scene.h"
 
+#include "base/mem.h"
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return text[0] == '/' && len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
 static struct site *load_fine(const char *text)
 {
 	char got[4096];
@@ -131,6 +140,61 @@ static void test_trusted(void **state)
 	assert_int_equal(settings_for(site, 0, "192.0.2.1")->extensions, EXTENSION_XCLIENT);
 	assert_int_equal(settings_for(site, 0, "10.1.2.3")->extensions, EXTENSION_XREMOTEIP);
 	site_free(site);
+}
+
+/* --- 3.1 --- */
+
+static void test_series(void **state)
+{
+	static const struct {
+		const char *name, *stanza;
+		unsigned want_monitors;
+		size_t want_bytes;
+		const char *want_series, *want_journal; /* how they end */
+		unsigned want_days, want_s;
+		bool want_persist, want_recipients, want_made;
+	} cases[] = {
+		{ "no stanza", "", 0, 64 << 20, "/state/series", "/state/journal", 30, 300, true,
+		  false, false },
+		{ "T5 all by default", "inbound_audit { }", 0, 64 << 20, "/state/series",
+		  "/state/journal", 30, 300, true, false, true },
+		{ "T14 all set",
+		  "inbound_audit { monitors = ( \"300,6\" \"60, 1\" ) max_bytes = 64K\n"
+		  "persist = off serialize_dir = \"kept\" log_dir = \"x/y\" journal_days = 0\n"
+		  "maintenance_interval = 1m reception_unit = recipient }",
+		  2, 64 << 10, "/kept", "/x/y", 0, 60, false, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char *text = mem_printf("%sState_Dir = \"state\"\n%s\n"
+					"ESMTP_Listener { Listen \"*:2601\" { } }",
+					GATE, cases[i].stanza);
+		struct site *site = load_fine(text);
+		const struct site_series *s = &site->series;
+		unsigned made = 0;
+
+		for (unsigned k = 0; k < site->paths.count; k++)
+			made += site->paths.list[k].path == s->serialize_dir ||
+				site->paths.list[k].path == s->log_dir;
+		if (s->monitor_count != cases[i].want_monitors ||
+		    s->max_bytes != cases[i].want_bytes ||
+		    !ends_with(s->serialize_dir, cases[i].want_series) ||
+		    !ends_with(s->log_dir, cases[i].want_journal) ||
+		    s->journal_days != cases[i].want_days ||
+		    s->maintenance_ms != cases[i].want_s * 1000 ||
+		    s->persist != cases[i].want_persist ||
+		    site->rules->recipients_are_receptions != cases[i].want_recipients ||
+		    made != (cases[i].want_made ? 2u : 0u))
+			fail_msg("%s: got %u %zu %s %s %u %u %d %d %u", cases[i].name,
+				 s->monitor_count, s->max_bytes, s->serialize_dir, s->log_dir,
+				 s->journal_days, s->maintenance_ms, s->persist,
+				 site->rules->recipients_are_receptions, made);
+		if (s->monitor_count == 2)
+			assert_true(s->monitors[1].seconds == 60 && s->monitors[1].windows == 1);
+		site_free(site);
+		free(text);
+	}
 }
 
 /* --- D76 --- */
@@ -487,6 +551,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lookup),	   cmocka_unit_test(test_lists_are_not_merged),
 		cmocka_unit_test(test_trusted),
+		cmocka_unit_test(test_series),
 		cmocka_unit_test(test_caps),	   cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_manner),
 		cmocka_unit_test(test_doors),	   cmocka_unit_test(test_defaults),
