@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static const char suffix_new[] = ".new";
+static const char unfinished[] = ".unfinished";
 
 /* In the "C" locale, which is the only one here. */
 static bool is_plain(char c)
@@ -12,8 +12,8 @@ static bool is_plain(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-/* With room for the longest that ours add, and for `.bad-` and a time behind that. */
-enum { NAME_ROOM = SHELF_NAME_MAX - MONITOR_TEXT_MAX - SHELF_TIME_MAX - 8 };
+/* With room for the longest that ours add, and for what is added to that. */
+enum { NAME_ROOM = SHELF_NAME_MAX - MONITOR_TEXT_MAX - SHELF_TIME_MAX - sizeof unfinished };
 
 static bool encode(struct buf *to, const char *name)
 {
@@ -25,7 +25,8 @@ static bool encode(struct buf *to, const char *name)
 	return fine && to->len <= NAME_ROOM;
 }
 
-static bool name_file(char out[SHELF_NAME_MAX], const char *series, const char *more)
+static bool name_file(char out[SHELF_NAME_MAX], const char *before, const char *series,
+		      const char *more)
 {
 	struct buf name;
 	bool fine;
@@ -33,18 +34,19 @@ static bool name_file(char out[SHELF_NAME_MAX], const char *series, const char *
 	buf_init(&name, SHELF_NAME_MAX);
 	fine = encode(&name, series);
 	if (fine)
-		snprintf(out, SHELF_NAME_MAX, "%.*s%s", SLICE_ARGS(buf_slice(&name)), more);
+		snprintf(out, SHELF_NAME_MAX, "%s%.*s%s", before, SLICE_ARGS(buf_slice(&name)),
+			 more);
 	buf_free(&name);
 	return fine;
 }
 
-bool shelf_saved(char out[SHELF_NAME_MAX], const char *series, const struct monitor *monitor)
+bool shelf_saved(char out[SHELF_NAME_MAX], const struct series_info *series)
 {
 	char more[MONITOR_TEXT_MAX + 1] = "", text[MONITOR_TEXT_MAX];
 
-	if (monitor != NULL)
-		snprintf(more, sizeof more, "@%s", monitor_print(*monitor, text));
-	return name_file(out, series, more);
+	if (!series->is_defined)
+		snprintf(more, sizeof more, "@%s", monitor_print(series->is.monitor, text));
+	return name_file(out, series->event >= 0 ? "@" : "", series->is.name, more);
 }
 
 bool shelf_journal(char out[SHELF_NAME_MAX], const char *series, uint64_t end_s)
@@ -52,7 +54,7 @@ bool shelf_journal(char out[SHELF_NAME_MAX], const char *series, uint64_t end_s)
 	char more[SHELF_TIME_MAX + 1], text[SHELF_TIME_MAX];
 
 	snprintf(more, sizeof more, ".%s", shelf_time(end_s, text));
-	return name_file(out, series, more);
+	return name_file(out, "", series, more);
 }
 
 const char *shelf_time(uint64_t s, char out[SHELF_TIME_MAX])
@@ -77,18 +79,6 @@ static bool read_time(const char *text, uint64_t *out)
 		return false;
 	*out = (uint64_t)t;
 	return true;
-}
-
-bool shelf_is_saved(const char *file)
-{
-	return *file != '\0' && strchr(file, '.') == NULL;
-}
-
-bool shelf_is_new(const char *file)
-{
-	size_t len = strlen(file), tail = sizeof suffix_new - 1;
-
-	return len > tail && strcmp(file + len - tail, suffix_new) == 0;
 }
 
 static int hex(char c)
@@ -129,4 +119,28 @@ bool shelf_is_journal(const char *file, char *series, size_t room, uint64_t *end
 
 	return dot != NULL && read_time(dot + 1, end_s) &&
 	       decode((struct slice){ file, (size_t)(dot - file) }, series, room);
+}
+
+bool shelf_is_saved(const char *file)
+{
+	struct slice monitor, name = slice_of(file + (*file == '@'));
+	char series[SHELF_NAME_MAX];
+	struct monitor m;
+
+	name = slice_cut(name, '@', &monitor);
+	return decode(name, series, sizeof series) &&
+	       (name.len == strlen(file) || monitor_parse(monitor, &m) == NULL);
+}
+
+bool shelf_is_unfinished(const char *file)
+{
+	size_t len = strlen(file), tail = sizeof unfinished - 1;
+	char stem[SHELF_NAME_MAX], series[SHELF_NAME_MAX];
+	uint64_t end_s;
+
+	if (len <= tail || len - tail >= sizeof stem || strcmp(file + len - tail, unfinished) != 0)
+		return false;
+	memcpy(stem, file, len - tail);
+	stem[len - tail] = '\0';
+	return shelf_is_saved(stem) || shelf_is_journal(stem, series, sizeof series, &end_s);
 }

@@ -5,27 +5,27 @@
  * add to it, which begins with `@` or `.`, cannot come from a name:
  *
  *	NAME			   a saved series that is defined
- *	NAME@SECONDS,WINDOWS	   any other
+ *	NAME@SECONDS,WINDOWS	   one that a script without definitions made
+ *	@NAME@SECONDS,WINDOWS	   a built-in one
  *	NAME.YYYYMMDDTHHMMSSZ	   the journal of the window that ended then, UTC (D68, T16)
- *	....new			   being written
+ *	....unfinished		   being written, or left so by a crash
  *	....bad-YYYYMMDDTHHMMSSZ   set aside: it could not be read
  */
 #ifndef SERIES_SHELF_H
 #define SERIES_SHELF_H
 
-#include "base/buf.h"
-#include "series/monitor.h"
+#include "series/series.h"
 
 enum { SHELF_NAME_MAX = 256, SHELF_TIME_MAX = 20 };
 
-/* monitor NULL: a series that is defined. false: as a file's name it is too long. */
-bool shelf_saved(char out[SHELF_NAME_MAX], const char *series, const struct monitor *monitor)
+/* false: as a file's name it is too long. */
+bool shelf_saved(char out[SHELF_NAME_MAX], const struct series_info *series)
 	__attribute__((warn_unused_result));
 bool shelf_journal(char out[SHELF_NAME_MAX], const char *series, uint64_t end_s)
 	__attribute__((warn_unused_result));
 
 bool shelf_is_saved(const char *file);
-bool shelf_is_new(const char *file);
+bool shelf_is_unfinished(const char *file);
 /* It names a journal; of which series (decoded, up to room), and the end of its window. */
 bool shelf_is_journal(const char *file, char *series, size_t room, uint64_t *end_s);
 
