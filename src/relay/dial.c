@@ -68,6 +68,7 @@ static void mx_said(void *owner, enum dns_status status, const struct dns_mx *mx
 /* Either something to dial is in addrs after it, or a query is out, or the hop was skipped. */
 static void open_hop(struct dial *d, const struct hop *hop)
 {
+	d->mx_at = d->mx_count = 0;
 	switch (hop->kind) {
 	case HOP_HOST:
 		if (hop->by_mx)
@@ -141,4 +142,17 @@ void dial_fini(struct dial *d)
 void dial_next(struct dial *d)
 {
 	timer_set(&d->soon, 0);
+}
+
+uint32_t dial_rank(const struct dial *d)
+{
+	uint32_t mx = d->mx_at > 0 ? d->mx[d->mx_at - 1].pref : 0;
+
+	return (uint32_t)d->route->hops[d->hop_at - 1].pref << 16 | mx;
+}
+
+void dial_back(struct dial *d)
+{
+	d->given--;
+	d->addr_at--;
 }

@@ -39,5 +39,8 @@ void dial_init(struct dial *d, const struct relay_world *world, const struct rou
 	       uint64_t session, dial_said *said, void *owner);
 void dial_fini(struct dial *d); /* at any time; said() will not come */
 void dial_next(struct dial *d);
+/* How good the address is that was given last: by pref of Routes, then that of its MX; 0 is best. */
+uint32_t dial_rank(const struct dial *d);
+void dial_back(struct dial *d); /* it will be given again */
 
 #endif

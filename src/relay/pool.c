@@ -305,7 +305,7 @@ enum pool_answer pool_take(struct pool *pool, const struct endpoint *to,
 	at->asked_ms = clock_ms();
 	if (TAILQ_EMPTY(&at->asks))
 		answer = take(at, ask, link_out);
-	if (answer == POOL_WAIT) {
+	if (answer == POOL_WAIT && ask->waits) {
 		if (TAILQ_EMPTY(&at->asks))
 			timer_set(&pool->sweep, CROWDED_MS);
 		TAILQ_INSERT_TAIL(&at->asks, ask, next);

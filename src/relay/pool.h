@@ -23,7 +23,7 @@ enum pool_answer {
 	POOL_KEPT, /* a link used before: the next hop is greeted, and may hold a transaction */
 	POOL_DIAL, /* a link that is not connected yet */
 	POOL_DOWN, /* the next hop is being left alone */
-	POOL_WAIT, /* all its connections are in use: said() comes, with another answer */
+	POOL_WAIT, /* all its connections are in use: to who waits said() comes, with another answer */
 };
 
 /* A question, which is part of who asks. It fills in what is not private. */
@@ -33,6 +33,7 @@ struct pool_ask {
 	uint64_t session;
 	bool own;   /* only a kept link that this session used is of use */
 	bool fresh; /* none that was kept is */
+	bool waits; /* for its turn */
 	void (*said)(void *owner, enum pool_answer answer, struct link *link); /* from the loop */
 	void *owner;
 };

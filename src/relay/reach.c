@@ -129,12 +129,37 @@ static void lost(struct reach *r, const char *why)
 		next_address(r);
 }
 
-/* What was heard leads nowhere from here. Behind a header it may be said of the client. */
+/* The client is not welcome there, which is the answer to it. */
+static void refused(struct reach *r)
+{
+	struct link *l = r->link;
+
+	note(r, LOG_INFO, l->heard.text);
+	reply_free(r->relay->reply);
+	*r->relay->reply = reply_take(&l->heard);
+	pool_drop(l);
+	finish(r, NULL);
+}
+
+/* Of the client: not of the connection, nor of how a command is written (RFC 5321 4.2.2). */
+static bool is_refusal(const struct link *l)
+{
+	const unsigned code = l->heard.code;
+
+	return code >= 400 && code != 421 && !(code >= 500 && code <= 504);
+}
+
+/* What was heard leads nowhere from here. Behind a header it may be said of the client; when it is
+ * said for good there is nobody else to ask. */
 static void unfit(struct reach *r)
 {
 	struct link *l = r->link;
 	char why[200];
 
+	if (manner(r)->proxy && l->uses == 0 && link_class(l) == 5 && is_refusal(l)) {
+		refused(r);
+		return;
+	}
 	l->excused |= manner(r)->proxy;
 	snprintf(why, sizeof why, "%s: %u %s", l->spoilt != NULL ? l->spoilt : "it says",
 		 l->heard.code, l->heard.text);
@@ -303,35 +328,19 @@ static void rset_heard(struct reach *r)
 	introduce(r);
 }
 
-/* The client is not welcome there, which is the answer to it. */
-static void refused(struct reach *r)
-{
-	struct link *l = r->link;
-
-	note(r, LOG_INFO, l->heard.text);
-	reply_free(r->relay->reply);
-	*r->relay->reply = reply_take(&l->heard);
-	pool_drop(l);
-	finish(r, NULL);
-}
-
-/* Refused because of its syntax says nothing of the client, everything else is meant for it. */
 static void xclient_heard(struct reach *r)
 {
 	struct link *l = r->link;
 
-	if (link_class(l) == 2 && l->spoilt == NULL) {
+	if (is_refusal(l)) {
+		refused(r);
+	} else if (link_class(l) != 2 || l->spoilt != NULL) {
+		unfit(r);
+	} else {
 		announced(r);
 		say_ehlo(r, REACH_EHLO_AGAIN,
 			 announce_helo(r->relay->client, r->relay->world->hostname));
-		return;
 	}
-	if (l->spoilt != NULL || link_class(l) < 4 ||
-	    (l->heard.code >= 500 && l->heard.code <= 504)) {
-		unfit(r);
-		return;
-	}
-	refused(r);
 }
 
 /* The name is the client's, and so is a refusal of it. */
@@ -387,12 +396,27 @@ static bool is_anothers(const struct reach *r, const struct link *l)
 	       (manner(r)->tls_must && strcmp(l->name, r->name) != 0);
 }
 
+/* It is there, but has no connection to spare: another may have that is as good (RFC 5321 5.1). One
+ * that is less good is for when it is not there. */
+static void pass_by(struct reach *r)
+{
+	if (!r->crowded) {
+		r->crowded = true;
+		r->full = r->to;
+		r->full_rank = dial_rank(&r->dial);
+		free(r->full_name);
+		r->full_name = r->dial.name != NULL ? mem_strdup(r->dial.name) : NULL;
+	}
+	next_address(r);
+}
+
 static void taken(void *owner, enum pool_answer answer, struct link *link)
 {
 	struct reach *r = owner;
 
 	r->link = link;
-	r->crowded = answer == POOL_WAIT;
+	if (r->ask.waits && answer != POOL_WAIT)
+		r->ask.waits = r->crowded = false;
 	if (link != NULL) {
 		link->hear = link_heard;
 		link->owner = r;
@@ -417,7 +441,10 @@ static void taken(void *owner, enum pool_answer answer, struct link *link)
 		next_address(r);
 		break;
 	case POOL_WAIT:
-		timer_set(&r->timer, enter(r, REACH_TURN));
+		if (r->ask.waits)
+			timer_set(&r->timer, enter(r, REACH_TURN));
+		else
+			pass_by(r);
 		break;
 	}
 }
@@ -442,11 +469,27 @@ static void set_peer(struct reach *r, const char *name)
 	r->name = mem_strdup(name != NULL ? name : text);
 }
 
+/* Nobody as good has room either: back to the first. */
+static void wait_for_turn(struct reach *r)
+{
+	r->ask.waits = true;
+	r->in_clear = false;
+	r->to = r->full;
+	set_peer(r, r->full_name);
+	take(r);
+}
+
 static void dial_heard(void *owner, const struct endpoint *to, const char *name)
 {
 	struct reach *r = owner;
 	const struct offer *known;
 
+	if (r->crowded && (to == NULL || dial_rank(&r->dial) > r->full_rank)) {
+		if (to != NULL)
+			dial_back(&r->dial);
+		wait_for_turn(r);
+		return;
+	}
 	if (to == NULL || clock_ms() >= r->by_ms) {
 		nowhere(r);
 		return;
@@ -515,5 +558,6 @@ void reach_stop(struct reach *r)
 	r->link = NULL;
 	free(r->announcing);
 	free(r->name);
-	r->announcing = r->name = NULL;
+	free(r->full_name);
+	r->announcing = r->name = r->full_name = NULL;
 }

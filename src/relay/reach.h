@@ -7,7 +7,8 @@
  *   a kept one   ADDRESS (-> TURN) (-> RSET) (-> XCLIENT -> EHLO_AGAIN)
  *
  * What fails with a new connection is tried with the next address; with a kept one, which may only
- * have grown old, with a new one; a handshake that need not succeed, without TLS.
+ * have grown old, with a new one; a handshake that need not succeed, without TLS. A next hop that
+ * has no connection to spare is waited for when none of the same preference has.
  */
 #ifndef RELAY_REACH_H
 #define RELAY_REACH_H
@@ -34,7 +35,10 @@ struct reach {
 	struct link *link;
 	char *announcing; /* what XCLIENT or the header is telling */
 	uint8_t state;
-	bool crowded;	  /* one of them was there, but had no connection to spare */
+	bool crowded;	  /* full was there, but had no connection to spare */
+	struct endpoint full;
+	char *full_name;  /* NULL: the route gives its address */
+	uint32_t full_rank;
 	uint64_t by_ms;	  /* clock_ms: no more addresses after it */
 };
 

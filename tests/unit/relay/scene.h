@@ -40,6 +40,8 @@ struct peer {
 	bool open;
 	bool in_content;
 	bool deaf; /* reads nothing */
+	unsigned header; /* octets before the first command, not looked at */
+	bool in_header;
 	unsigned connects;
 	struct buf commands; /* lines as they came, with their CRLFs */
 	struct buf content;  /* raw, without the final dot */
@@ -148,6 +150,11 @@ static inline void peer_hear(void *owner, enum stream_news news)
 
 	if (news == STREAM_DRAINED || news == STREAM_SECURED)
 		return;
+	if (p->in_header && stream_bytes(&p->stream, &line) == STREAM_GOT) {
+		assert_true(line.len >= p->header);
+		stream_eat(&p->stream, p->header);
+		p->in_header = false;
+	}
 	while (news == STREAM_INPUT && p->open &&
 	       (got = stream_line(&p->stream, 2000, &line)) == STREAM_GOT)
 		peer_line(p, line);
@@ -170,6 +177,7 @@ static inline void peer_accept(evutil_socket_t fd, short what, void *arg)
 	p->connects++;
 	p->open = true;
 	p->in_content = p->ended = false;
+	p->in_header = p->header > 0;
 	stream_open(&p->stream, p->loop, got, peer_hear, p);
 	if (p->deaf)
 		stream_pause(&p->stream);

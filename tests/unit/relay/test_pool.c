@@ -107,7 +107,7 @@ static enum pool_answer take(struct scene *s, unsigned i, bool own, bool fresh)
 	enum pool_answer answer;
 
 	a->ask = (struct pool_ask){
-		.session = i, .own = own, .fresh = fresh, .said = said, .owner = a
+		.session = i, .own = own, .fresh = fresh, .waits = true, .said = said, .owner = a
 	};
 	answer = pool_take(s->pool, &s->to, &s->manner, &a->ask, &link);
 	taken(a, answer, link);

@@ -137,6 +137,7 @@ static const struct refusal_case {
 	const char *want_text;
 } refusal_cases[] = {
 	{ "refused for the client's sake", "XCLIENT", "554 5.7.1 not you\r\n", GO_ON, 554, "5.7.1 not you" },
+	{ "for good", "XCLIENT", "554 5.7.1 not you\r\n", CLOSE, 554, "5.7.1 not you" },
 	{ "for now", "XCLIENT", "450 4.7.1 not yet\r\n", GO_ON, 450, "4.7.1 not yet" },
 	{ "its syntax", "XCLIENT", "501 5.5.4 bad\r\n", GO_ON, 451, "4.4.1 Next hop cannot be reached" },
 	{ "not allowed here", "XCLIENT", "503 5.5.1 no\r\n", GO_ON, 451, "4.4.1 Next hop cannot be reached" },
@@ -298,25 +299,45 @@ static void test_left_alone(void **state)
 	scene_close(&s);
 }
 
-/* The answer to a header is about the client in it: others are let in. */
-static void test_not_left_alone_for_a_header(void **state)
-{
-	const struct deed refusing[] = { { "greeting", "554 5.7.1 not you\r\n", CLOSE }, { 0 } };
-	struct mail_command mail = mail_from("a@b");
-	struct scene s;
+static const struct header_case {
+	const char *name, *greeting, *helo; /* helo: to EHLO, too; NULL: polite */
+	unsigned want_code;
+	const char *want_text;
+} header_cases[] = {
+	{ "not this client", "554 5.7.1 not you\r\n", NULL, 554, "5.7.1 not you" },
+	{ "nor its name", "220 x\r\n", "550 5.7.1 not you\r\n", 550, "5.7.1 not you" },
+	{ "not now", "450 4.7.1 later\r\n", NULL, 451, "4.4.1 Next hop cannot be reached" },
+	{ "not this connection", "421 4.3.2 bye\r\n", NULL, 451, "4.4.1 Next hop cannot be reached" },
+	{ "no header", "500 5.5.2 what\r\n", NULL, 451, "4.4.1 Next hop cannot be reached" },
+};
 
+/* T3: the answer to a header is about the client in it, who hears it, and others are let in. */
+static void test_T3_refused_for_a_header(void **state)
+{
 	(void)state;
-	scene_open(&s, refusing);
-	s.route.manner.retry_ms = 60000;
-	s.route.manner.proxy = true;
-	set_client(&s, "192.0.2.7", "198.51.100.1", "h");
-	for (unsigned i = 0; i < 3; i++) {
-		relay_free(s.relay);
-		scene_relay(&s);
-		assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)), 451);
-		assert_int_equal(s.peer.connects, i + 1);
+	for (size_t i = 0; i < sizeof header_cases / sizeof header_cases[0]; i++) {
+		const struct header_case *c = &header_cases[i];
+		const struct deed deeds[] = { { "greeting", c->greeting, c->helo ? GO_ON : CLOSE },
+					      { c->helo ? "EHLO" : "-", c->helo, GO_ON },
+					      { c->helo ? "HELO" : "-", c->helo, CLOSE }, { 0 } };
+		struct mail_command mail = mail_from("a@b");
+		struct scene s;
+
+		print_message("%s\n", c->name);
+		scene_open(&s, deeds);
+		s.peer.header = 28;
+		s.route.manner.retry_ms = 60000;
+		s.route.manner.proxy = true;
+		set_client(&s, "192.0.2.7", "198.51.100.1", "h");
+		for (unsigned k = 0; k < 3; k++) {
+			relay_free(s.relay);
+			scene_relay(&s);
+			assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)), c->want_code);
+			assert_string_equal(s.reply.text, c->want_text);
+			assert_int_equal(s.peer.connects, k + 1);
+		}
+		scene_close(&s);
 	}
-	scene_close(&s);
 }
 
 /* A socket that we can't make is no fault of the next hop. */
@@ -425,6 +446,73 @@ static void test_busy(void **state)
 	scene_close(&s);
 }
 
+static const struct full_case {
+	const char *name;
+	uint16_t prefs[2]; /* of the full one and of the other */
+	bool both;	   /* the other is full, too */
+	unsigned want_connects; /* to the other */
+	const char *want_peer;	/* whom the next client gets: "first" after a wait */
+} full_cases[] = {
+	{ "as good", { 10, 10 }, false, 1, "second" },
+	{ "less good", { 10, 20 }, false, 0, "first" },
+	{ "both", { 10, 10 }, true, 1, "first" },
+};
+
+/* T3, RFC 5321 5.1: our own limit is no failure, so a lesser one is not dialled for it. */
+static void test_T3_full(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof full_cases / sizeof full_cases[0]; i++) {
+		const struct full_case *c = &full_cases[i];
+		struct mail_command mail = mail_from("a@b");
+		struct peer second = { 0 };
+		struct hop hops[2];
+		struct other o, another;
+		char want[64];
+		struct scene s;
+
+		print_message("%s\n", c->name);
+		scene_open(&s, NULL);
+		peer_listen(&second, s.loop);
+		hops[0] = hops[1] = s.hop;
+		hops[1].port = second.port;
+		hops[0].pref = c->prefs[0];
+		hops[1].pref = c->prefs[1];
+		s.route.hops = hops;
+		s.route.count = 2;
+		s.route.manner.connections_max = 1;
+		scene_relay(&s);
+		assert_int_equal(scene_answer(&s, relay_mail(s.relay, &mail)), 250);
+		other_open(&s, &another);
+		if (c->both)
+			assert_int_equal(other_answer(&s, &another, relay_mail(another.relay, &mail)), 250);
+		other_open(&s, &o);
+		relay_mail(o.relay, &mail);
+		for (int k = 0; k < 20 && o.said == 0; k++)
+			event_base_loop(loop_base(s.loop), EVLOOP_NONBLOCK), usleep(1000);
+		if (strcmp(c->want_peer, "first") == 0) {
+			assert_int_equal(o.said, 0);
+			relay_free(s.relay);
+			s.relay = NULL;
+		}
+		if (o.said == 0)
+			other_answer(&s, &o, RELAY_WAIT);
+		assert_int_equal(o.reply.code, 250);
+		assert_int_equal(second.connects, c->want_connects);
+		snprintf(want, sizeof want, "[127.0.0.1]:%u",
+			 strcmp(c->want_peer, "first") == 0 ? s.peer.port : second.port);
+		assert_string_equal(relay_peer(o.relay), want);
+		other_close(&o);
+		other_close(&another);
+		if (second.open)
+			stream_close(&second.stream);
+		event_del(&second.accepting);
+		close(second.fd);
+		buf_free(&second.commands);
+		scene_close(&s);
+	}
+}
+
 static int be_quiet(void **state)
 {
 	(void)state;
@@ -443,10 +531,11 @@ int main(void)
 		cmocka_unit_test(test_proxy),
 		cmocka_unit_test(test_T12_remembered),
 		cmocka_unit_test(test_left_alone),
-		cmocka_unit_test(test_not_left_alone_for_a_header),
+		cmocka_unit_test(test_T3_refused_for_a_header),
 		cmocka_unit_test(test_out_of_descriptors),
 		cmocka_unit_test(test_yield),
 		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_T3_full),
 	};
 
 	return cmocka_run_group_tests(tests, be_quiet, NULL);
