@@ -18,32 +18,43 @@
 
 struct store;
 
-enum { STORE_CELL_MAX = 2048, STORE_CLASSES = 20 };
+enum { STORE_UNIT = 16, STORE_CELL_MAX = 2048, STORE_CLASSES = 20 };
+#define STORE_LIMIT_MAX ((size_t)4 << 30)
 
-/* The lists of chunks of one owner. Zeroed: none. */
+/* The chunks of one owner, in lists. Zeroed: none. */
 struct store_owner {
-	uint32_t partial[STORE_CLASSES];
-	uint32_t chunks; /* all of them, chained */
-	uint32_t count;
+	uint32_t partial[STORE_CLASSES]; /* with a cell to give */
+	uint32_t full;
+	uint32_t chunks; /* in all */
+	uint32_t units;	 /* that its cells take */
 };
 
-/* limit: of chunks, in bytes; a quarter more is there for what cannot wait for a fold. */
+/* limit: of chunks, in bytes, cut to STORE_LIMIT_MAX; a quarter more is there for what cannot wait
+ * for a fold. */
 struct store *store_new(size_t limit);
 void store_free(struct store *s);
 
-/* 0: there is none. Filled with anything. */
+/* 0: there is none. Filled with anything, aligned to 16; one of 256 bytes is aligned to that. */
 uint32_t store_alloc(struct store *s, struct store_owner *o, size_t bytes)
 	__attribute__((warn_unused_result));
 void store_release(struct store *s, struct store_owner *o, uint32_t cell);
-void *store_at(const struct store *s, uint32_t cell);
+size_t store_size(const struct store *s, uint32_t cell); /* of the cell: at least what was asked */
 
-/* All that o has goes into the queue of the dropped, at once. */
+/* Up to 64 bytes past any cell can be read, whatever they hold. */
+static inline void *store_at(const struct store *s, uint32_t cell)
+{
+	return (unsigned char *)s + (size_t)cell * STORE_UNIT;
+}
+
+/* All that o has is free at once, for whoever needs it next, and for store_drop_some. */
 void store_drop(struct store *s, struct store_owner *o);
-/* Give up to so many dropped chunks back to the system; how many. 0: there are none. */
+/* Give up to so many free chunks back to the system; how many. 0: none but a small reserve is left. */
 unsigned store_drop_some(struct store *s, unsigned most);
 
-bool store_is_over(const struct store *s); /* more than the limit is in use: fold something */
-size_t store_bytes(const struct store *s); /* chunks that are resident, dropped ones included */
+/* Fold something. Not only chunks count but what is in them, so that a fold whose cells lie among
+ * others in chunks that stay is a step too. */
+bool store_is_over(const struct store *s);
+size_t store_bytes(const struct store *s); /* chunks that are resident, free ones included */
 size_t store_limit(const struct store *s);
 
 #endif

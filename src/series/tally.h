@@ -43,9 +43,18 @@ bool tally_add(struct tally *t, const struct addr *addr, uint64_t amount)
 /* Take away at most this; below a fold, of what is known first, then of the rest. What was taken.
  * An address that has nothing left is gone (D58). */
 uint64_t tally_take(struct tally *t, const struct addr *addr, uint64_t amount);
-/* Below a fold, `amount` more of nobody knows who inside the block: how a saved fold comes back.
- * The block's length is a multiple of 4, below the full one. */
-bool tally_add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
+/* An address and its amount; or, where len is shorter, the rest of the fold at that block. */
+struct tally_entry {
+	struct cidr block;
+	uint64_t amount;
+};
+
+/*
+ * What tally_next gave comes back, added to what is there. A rest is more of nobody knows who in
+ * its block (or, its length being no multiple of 4, in the next larger one that is); an
+ * address is told apart even below a fold. false: as tally_add.
+ */
+bool tally_load(struct tally *t, const struct tally_entry *entry)
 	__attribute__((warn_unused_result));
 
 struct bounds tally_sum(const struct tally *t, const struct cidr *block);
@@ -53,18 +62,12 @@ struct bounds tally_sum(const struct tally *t, const struct cidr *block);
  * waits for memory overlap. */
 struct bounds tally_sum_of(const struct tally *const *tallies, unsigned n, const struct cidr *block);
 
-/* An address and its amount; or, where len is shorter, the rest of the fold at that block. */
-struct tally_entry {
-	struct cidr block;
-	uint64_t amount;
-};
-
 enum { TALLY_TURN = 64 };
 
 /*
  * The next few entries of first..last (of one family) in address order, and where to go on; a rest
- * comes before the addresses in its block. 0: no more. A walk that must see everything once pins
- * the tally.
+ * comes before the addresses in its block, and is told where all of its block is asked for. Give
+ * back *first as it was left; 0: no more. A walk that must see everything once pins the tally.
  */
 unsigned tally_next(const struct tally *t, struct addr *first, const struct addr *last,
 		    struct tally_entry out[TALLY_TURN]);
