@@ -15,7 +15,7 @@
 
 #include <sys/queue.h>
 
-#include "series/series.h"
+#include "series/volume.h"
 
 struct keeper;
 
@@ -23,7 +23,7 @@ struct keeper;
 struct keeper_rules {
 	const char *series_dir;	 /* serialize_dir */
 	const char *journal_dir; /* log_dir */
-	uint32_t save_s;	 /* maintenance_interval */
+	uint32_t save_ms;	 /* maintenance_interval */
 	uint32_t journal_days;	 /* older journals are removed; 0: none are */
 };
 
@@ -65,7 +65,7 @@ struct keeper_task {
 	const char *file;   /* to load, in the series directory; NULL: the series' own */
 	/* On the keeper's thread, once. */
 	void (*done)(struct keeper_task *self);
-	char wrong[200]; /* empty: it is done */
+	char wrong[VOLUME_WHY_MAX]; /* empty: it is done */
 };
 /* Any thread, never waits. */
 void keeper_ask(struct keeper *k, struct keeper_task *task);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static const char unfinished[] = ".unfinished";
+static const char suffix_new[] = ".new";
 
 /* In the "C" locale, which is the only one here. */
 static bool is_plain(char c)
@@ -13,7 +13,7 @@ static bool is_plain(char c)
 }
 
 /* With room for the longest that ours add, and for what is added to that. */
-enum { NAME_ROOM = SHELF_NAME_MAX - MONITOR_TEXT_MAX - SHELF_TIME_MAX - sizeof unfinished };
+enum { NAME_ROOM = SHELF_NAME_MAX - MONITOR_TEXT_MAX - SHELF_TIME_MAX - sizeof suffix_new };
 
 static bool encode(struct buf *to, const char *name)
 {
@@ -132,13 +132,13 @@ bool shelf_is_saved(const char *file)
 	       (name.len == strlen(file) || monitor_parse(monitor, &m) == NULL);
 }
 
-bool shelf_is_unfinished(const char *file)
+bool shelf_is_new(const char *file)
 {
-	size_t len = strlen(file), tail = sizeof unfinished - 1;
+	size_t len = strlen(file), tail = sizeof suffix_new - 1;
 	char stem[SHELF_NAME_MAX], series[SHELF_NAME_MAX];
 	uint64_t end_s;
 
-	if (len <= tail || len - tail >= sizeof stem || strcmp(file + len - tail, unfinished) != 0)
+	if (len <= tail || len - tail >= sizeof stem || strcmp(file + len - tail, suffix_new) != 0)
 		return false;
 	memcpy(stem, file, len - tail);
 	stem[len - tail] = '\0';

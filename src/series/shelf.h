@@ -8,7 +8,7 @@
  *	NAME@SECONDS,WINDOWS	   one that a script without definitions made
  *	@NAME@SECONDS,WINDOWS	   a built-in one
  *	NAME.YYYYMMDDTHHMMSSZ	   the journal of the window that ended then, UTC (D68, T16)
- *	....unfinished		   being written, or left so by a crash
+ *	....new			   being written, or left so by a crash
  *	....bad-YYYYMMDDTHHMMSSZ   set aside: it could not be read
  */
 #ifndef SERIES_SHELF_H
@@ -25,7 +25,7 @@ bool shelf_journal(char out[SHELF_NAME_MAX], const char *series, uint64_t end_s)
 	__attribute__((warn_unused_result));
 
 bool shelf_is_saved(const char *file);
-bool shelf_is_unfinished(const char *file);
+bool shelf_is_new(const char *file);
 /* It names a journal; of which series (decoded, up to room), and the end of its window. */
 bool shelf_is_journal(const char *file, char *series, size_t room, uint64_t *end_s);
 

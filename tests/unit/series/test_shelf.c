@@ -67,7 +67,7 @@ static void only_what_we_would_write_is_a_journal(void **state)
 {
 	static const char *const not[] = {
 		"", ".", "..", "a", "a.b", "a.20261120T103000", "a.20261120T103000Zx",
-		"a.20261120T103000Z.unfinished", "a.20261120T103000Z.gz", "a.bad-20261120T103000Z",
+		"a.20261120T103000Z.new", "a.20261120T103000Z.gz", "a.bad-20261120T103000Z",
 		".20261120T103000Z", "a b.20261120T103000Z", "a%2eb.20261120T103000Z",
 		"a%61.20261120T103000Z", "a%00.20261120T103000Z", "a%2.20261120T103000Z",
 		"a.20261320T103000Z", "a.20260230T103000Z", "a.2026112T0103000Z",
@@ -85,7 +85,7 @@ static void only_what_we_would_write_is_a_journal(void **state)
 static void only_what_we_would_write_is_a_saved_series(void **state)
 {
 	static const char *const not[] = {
-		"", "@", "a b", "lost+found", "a.20261120T103000Z", "a.unfinished",
+		"", "@", "a b", "lost+found", "a.20261120T103000Z", "a.new",
 		"a.bad-20261120T103000Z", "a@", "a@300", "a@300,6,7", "a@300,6@300,6", "@a",
 		"a%2Eb%2e",
 	};
@@ -94,12 +94,12 @@ static void only_what_we_would_write_is_a_saved_series(void **state)
 	for (size_t i = 0; i < sizeof not / sizeof *not; i++)
 		if (shelf_is_saved(not[i]))
 			fail_msg("\"%s\" is one", not[i]);
-	assert_true(shelf_is_unfinished("a.unfinished"));
-	assert_true(shelf_is_unfinished("@a@300,6.unfinished"));
-	assert_true(shelf_is_unfinished("a.20261120T103000Z.unfinished"));
-	assert_false(shelf_is_unfinished(".unfinished"));
-	assert_false(shelf_is_unfinished("a.b.unfinished"));
-	assert_false(shelf_is_unfinished("a"));
+	assert_true(shelf_is_new("a.new"));
+	assert_true(shelf_is_new("@a@300,6.new"));
+	assert_true(shelf_is_new("a.20261120T103000Z.new"));
+	assert_false(shelf_is_new(".new"));
+	assert_false(shelf_is_new("a.b.new"));
+	assert_false(shelf_is_new("a"));
 }
 
 int main(void)
