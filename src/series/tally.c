@@ -11,10 +11,7 @@ void way_descend(struct way *w, const struct tally *t, u128 key, unsigned least)
 				      above(key ^ n->prefix, shift + BRANCH_BITS) != 0))
 			return;
 		__builtin_prefetch(&n->amounts[branch], 1);
-		w->steps[w->depth++] = (struct step){ w->slot, n, (uint8_t)w->below, (uint8_t)shift,
-						      (uint8_t)branch };
-		w->slot = &n->refs[branch];
-		w->below = shift;
+		way_step(w, n, shift, branch);
 	}
 }
 
@@ -223,7 +220,7 @@ static bool add_here(struct tally *t, uint32_t *slot, unsigned below, u128 key, 
 	else if (news == BUCKET_FULL && !lossy && burst(t, slot, key, 0))
 		return false;
 	else if (!lossy)
-		bucket_fold(t, slot, below, key);
+		bucket_fold(t, slot, below);
 	return true;
 }
 
@@ -273,11 +270,11 @@ static bool rest_goes_on(struct tally *t, const struct way *w, u128 key, unsigne
 		return false;
 	if (burst(t, w->slot, key, least))
 		return true;
-	bucket_fold(t, w->slot, w->below, key);
+	bucket_fold(t, w->slot, w->below);
 	return false;
 }
 
-static bool add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
+bool tally_add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
 {
 	unsigned family = family_of(&block->addr);
 	unsigned least = family_bits(family) - block->len / BRANCH_BITS * BRANCH_BITS;
@@ -304,7 +301,7 @@ static bool add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
 bool tally_load(struct tally *t, const struct tally_entry *entry)
 {
 	if (entry->block.len < addr_bits(&entry->block.addr))
-		return add_rest(t, &entry->block, entry->amount);
+		return tally_add_rest(t, &entry->block, entry->amount);
 	return add(t, &entry->block.addr, entry->amount, true);
 }
 
@@ -344,7 +341,7 @@ uint64_t tally_take(struct tally *t, const struct addr *addr, uint64_t amount)
 	if (!ref_is_node(*w.slot)) {
 		lossy = *w.slot & REF_LOSSY;
 		cell = ref_cell(*w.slot);
-		taken = bucket_take(t, &cell, w.below, key, amount);
+		taken = bucket_take(t, &cell, key, amount);
 		*w.slot = cell | lossy;
 		way_account(&w, t, units);
 		way_subtract(&w, t, family, w.depth, taken);

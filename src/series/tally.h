@@ -49,11 +49,12 @@ struct tally_entry {
 	uint64_t amount;
 };
 
-/*
- * What tally_next gave comes back, added to what is there. A rest is more of nobody knows who in
- * its block (or, its length being no multiple of 4, in the next larger one that is); an
- * address is told apart even below a fold. false: as tally_add.
- */
+/* More of nobody knows who in the block (or, its length being no multiple of 4, in the next larger
+ * one that is). false: as tally_add. */
+bool tally_add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
+	__attribute__((warn_unused_result));
+/* What tally_next gave comes back, on top of what is there: a rest, or an address, which is told
+ * apart even below a fold. false: as tally_add. */
 bool tally_load(struct tally *t, const struct tally_entry *entry)
 	__attribute__((warn_unused_result));
 

@@ -321,7 +321,8 @@ void bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint
 	(void)entry_set(t, cell, below, key, i, amount_get(b, i) + amount);
 }
 
-static void entry_drop(struct tally *t, uint32_t *cell, unsigned below, unsigned i, u128 key)
+/* It keeps its cell, which is the next one's. */
+static void entry_drop(struct tally *t, uint32_t *cell, unsigned i)
 {
 	struct bucket *b = bucket_at(t, *cell);
 	unsigned last = --b->used;
@@ -331,16 +332,10 @@ static void entry_drop(struct tally *t, uint32_t *cell, unsigned below, unsigned
 	if (last == 0) {
 		bucket_free(t, *cell);
 		*cell = 0;
-	} else if (last * 4 <= b->room && b->room > 8) {
-		struct item items[BUCKET_MAX];
-		unsigned n = bucket_items(t, *cell, key, items);
-
-		/* Without memory for a smaller one it stays. */
-		(void)remake(t, cell, below, b->width, items, n, n);
 	}
 }
 
-uint64_t bucket_take(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount)
+uint64_t bucket_take(struct tally *t, uint32_t *cell, u128 key, uint64_t amount)
 {
 	struct bucket *b = *cell == 0 ? NULL : bucket_at(t, *cell);
 	uint64_t found = b == NULL ? 0 : match(b, key, 0), has;
@@ -351,7 +346,7 @@ uint64_t bucket_take(struct tally *t, uint32_t *cell, unsigned below, u128 key, 
 	i = (unsigned)__builtin_ctzll(found);
 	has = amount_get(b, i);
 	if (amount >= has)
-		entry_drop(t, cell, below, i, key);
+		entry_drop(t, cell, i);
 	else
 		amount_put(b, i, has - amount);
 	return amount < has ? amount : has;
@@ -377,11 +372,11 @@ unsigned items_biggest(struct item *items, unsigned n)
 	return kept;
 }
 
-void bucket_fold(struct tally *t, uint32_t *ref, unsigned below, u128 path)
+void bucket_fold(struct tally *t, uint32_t *ref, unsigned below)
 {
 	struct item items[BUCKET_MAX];
 	uint32_t cell = ref_cell(*ref);
-	unsigned n = bucket_items(t, cell, path, items), kept = items_biggest(items, n);
+	unsigned n = bucket_items(t, cell, 0, items), kept = items_biggest(items, n);
 
 	t->is_folded = true;
 	if (kept == 0) {

@@ -133,6 +133,14 @@ struct way {
 	unsigned below;
 };
 
+static inline void way_step(struct way *w, struct node *n, unsigned shift, unsigned branch)
+{
+	w->steps[w->depth++] = (struct step){ w->slot, n, (uint8_t)w->below, (uint8_t)shift,
+					      (uint8_t)branch };
+	w->slot = &n->refs[branch];
+	w->below = shift;
+}
+
 /* On, from where it ends at present, as far as nodes lead; not below the low `least` bits. */
 void way_descend(struct way *w, const struct tally *t, u128 key, unsigned least);
 /* After what was made or released at its end, since when the tally's owner had so many units. */
@@ -191,7 +199,7 @@ enum bucket_news bucket_add(struct tally *t, uint32_t *cell, unsigned below, u12
 /* The same, only if the key is there, and there is room for a larger number. */
 void bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount);
 /* At most what the key has; what was taken. */
-uint64_t bucket_take(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount);
+uint64_t bucket_take(struct tally *t, uint32_t *cell, u128 key, uint64_t amount);
 /* Of what agrees with key above its low `rest` bits. */
 uint64_t bucket_sum(const struct tally *t, uint32_t cell, u128 key, unsigned rest);
 unsigned bucket_count(const struct tally *t, uint32_t cell);
@@ -211,7 +219,7 @@ static inline void bucket_prefetch(const struct tally *t, uint32_t cell)
 enum { LOSSY_MAX = 4, LOSSY_LEAST = 4 };
 
 /* Of the bucket at *ref only the few biggest stay, the others go into the rest. Needs no memory. */
-void bucket_fold(struct tally *t, uint32_t *ref, unsigned below, u128 path);
+void bucket_fold(struct tally *t, uint32_t *ref, unsigned below);
 /* Moves the few biggest to the front; how many. */
 unsigned items_biggest(struct item *items, unsigned n);
 

@@ -1,0 +1,120 @@
+#include "series/tally_parts.h"
+
+/* In units; of a bucket that tells all, or of all that a node leads to. */
+static uint32_t ref_units(const struct tally *t, uint32_t ref)
+{
+	uint32_t cell = ref_cell(ref);
+
+	if (cell == 0)
+		return 0;
+	return ref_is_node(ref) ? node_at(t, ref)->units
+				: (uint32_t)(store_size(t->store, cell) / STORE_UNIT);
+}
+
+/* The one with the most memory for its amount, of those that have enough for it to matter; n: none
+ * has any. */
+static unsigned choose(const struct tally *t, const uint32_t *refs, const uint64_t *amounts,
+		       unsigned n)
+{
+	uint32_t units[BRANCHES], most = 0;
+	unsigned best = n;
+
+	for (unsigned i = 0; i < n; i++) {
+		units[i] = ref_units(t, refs[i]);
+		if (units[i] > most)
+			most = units[i];
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (units[i] == 0 || units[i] < most / 8)
+			continue;
+		if (best == n || (u128)units[i] * amounts[best] > (u128)units[best] * amounts[i])
+			best = i;
+	}
+	return best;
+}
+
+static bool is_bottom(const struct node *n)
+{
+	for (unsigned b = 0; b < BRANCHES; b++)
+		if (ref_is_node(n->refs[b]))
+			return false;
+	return true;
+}
+
+/* What is below each branch is folded, and the node stays. */
+static unsigned fold_branches(struct tally *t, struct node *n, unsigned shift)
+{
+	unsigned moved = 0;
+
+	for (unsigned b = 0; b < BRANCHES; b++) {
+		if (n->refs[b] == 0 || ref_is_lossy(n->refs[b]))
+			continue;
+		moved += bucket_count(t, n->refs[b]);
+		bucket_fold(t, &n->refs[b], shift);
+	}
+	return moved;
+}
+
+/* The node becomes a bucket of the few biggest entries below it. */
+static unsigned fold_node(struct tally *t, uint32_t *slot, unsigned below)
+{
+	struct node *n = node_at(t, *slot);
+	struct item items[LOSSY_MAX + BUCKET_MAX];
+	unsigned shift = ref_shift(*slot), kept = 0, moved = 0;
+
+	for (unsigned b = 0; b < BRANCHES; b++) {
+		uint32_t cell = ref_cell(n->refs[b]);
+		unsigned more =
+			bucket_items(t, cell, n->prefix | (u128)b << shift, items + kept);
+
+		bucket_free(t, cell);
+		kept = items_biggest(items, kept + more);
+		moved += more;
+	}
+	store_release(t->store, &t->owner, ref_cell(*slot));
+	*slot = bucket_new(t, below, items, kept) | REF_LOSSY;
+	t->is_folded = true;
+	return moved;
+}
+
+static unsigned fold_here(struct tally *t, uint32_t *slot, unsigned below)
+{
+	unsigned moved = 0;
+
+	if (ref_is_node(*slot)) {
+		unsigned shift = ref_shift(*slot);
+
+		/* A path without branches ends here: what it leads to stays exact, at first. */
+		if (shift + BRANCH_BITS != below)
+			moved = fold_branches(t, node_at(t, *slot), shift);
+		return moved > 0 ? moved : fold_node(t, slot, below);
+	}
+	moved = bucket_count(t, ref_cell(*slot));
+	if (ref_is_lossy(*slot)) {
+		bucket_free(t, ref_cell(*slot));
+		*slot = REF_LOSSY;
+	} else {
+		bucket_fold(t, slot, below);
+	}
+	return moved;
+}
+
+unsigned tally_fold(struct tally *t)
+{
+	unsigned family = choose(t, t->roots, t->sums, TALLY_FAMILIES), moved;
+	uint32_t units = t->owner.units;
+	struct way w;
+
+	if (family == TALLY_FAMILIES)
+		return 0;
+	w = way_from(t, family);
+	while (ref_is_node(*w.slot) && !is_bottom(node_at(t, *w.slot))) {
+		struct node *n = node_at(t, *w.slot);
+
+		way_step(&w, n, ref_shift(*w.slot),
+			 choose(t, n->refs, n->amounts, BRANCHES));
+	}
+	moved = fold_here(t, w.slot, w.below);
+	way_account(&w, t, units);
+	return moved > 0 ? moved : 1;
+}
