@@ -1,14 +1,16 @@
 /*
  * load - SMTP clients, as many as asked for, from one thread.
  *
- *   load [-m churn|mail|tls|shake|hold] [-n COUNT] [-c AT-ONCE] [-a FIRST] [-s SOURCES] [-l OCTETS]
- *        [-t SECONDS] [-f FROM] [-r TO] 127.0.0.1:PORT
+ *   load [-m churn|mail|tls|shake|hold|reset] [-n COUNT] [-c AT-ONCE] [-R RATE] [-a FIRST]
+ *        [-s SOURCES] [-l OCTETS] [-t SECONDS] [-f FROM] [-r TO] 127.0.0.1:PORT
  *
  * churn: connect, 220, QUIT, 221, end.     mail: a whole message of OCTETS.
  * tls:   EHLO, STARTTLS, handshake, QUIT.  shake: only the handshake, with a server of no SMTP.
  * hold:  COUNT connections, each from an address of its own, kept for SECONDS; ok are those that
  *        were made, and a second line says how many were still there and greeted in the end.
- * The clients come from SOURCES addresses in turn, from FIRST (127.16.0.1) on.
+ * reset: connect, every other one says EHLO, RST.
+ * The clients come from SOURCES addresses in turn, from FIRST (127.16.0.1) on; no more than RATE a
+ * second, however slow the server is, if it is given.
  * Bounded: the target is on loopback, and after SECONDS (60) whatever is not done has failed.
  *
  * Prints one line of key=value: ok failed seconds per_s p50_us p99_us max_us.
@@ -56,12 +58,14 @@ static const struct step tls[] = { { 220, "EHLO load.example\r\n" },
 				   { 0 } };
 static const struct step shake[] = { { 0 } };
 static const struct step hold[] = { { 220, NULL }, { 0 } };
+static const struct step reset[] = { { 0 } };
 
 static const struct {
 	const char *name;
 	const struct step *steps;
 } modes[] = {
-	{ "churn", churn }, { "mail", mail }, { "tls", tls }, { "shake", shake }, { "hold", hold }
+	{ "churn", churn }, { "mail", mail }, { "tls", tls },
+	{ "shake", shake }, { "hold", hold }, { "reset", reset },
 };
 
 struct client {
@@ -78,12 +82,12 @@ struct client {
 
 static struct {
 	const struct step *steps;
-	unsigned count, at_once, sources, seconds;
+	unsigned count, at_once, rate, sources, seconds;
 	size_t octets;
 	struct sockaddr_in to;
 	uint32_t first;
 	bool holding;
-} plan = { churn, 1000, 10, 256, 60, 10240, { .sin_family = AF_INET }, 0x7f100001, false };
+} plan = { churn, 1000, 10, 0, 256, 60, 10240, { .sin_family = AF_INET }, 0x7f100001, false };
 
 static int polled;
 static unsigned started, ended, failed, opening, connected, greeted;
@@ -102,8 +106,8 @@ static uint64_t now_ns(void)
 
 static _Noreturn void usage(void)
 {
-	fputs("usage: load [-m churn|mail|tls|shake|hold] [-n COUNT] [-c AT-ONCE] [-a FIRST]\n"
-	      "            [-s SOURCES]\n"
+	fputs("usage: load [-m churn|mail|tls|shake|hold|reset] [-n COUNT] [-c AT-ONCE] [-R RATE]\n"
+	      "            [-a FIRST] [-s SOURCES]\n"
 	      "            [-l OCTETS] [-t SECONDS] [-f FROM] [-r TO] 127.0.0.1:PORT\n",
 	      stderr);
 	exit(EXIT_USAGE);
@@ -127,6 +131,17 @@ static void watch(struct client *c, uint32_t events, int op)
 	struct epoll_event e = { .events = events, .data.ptr = c };
 
 	epoll_ctl(polled, op, c->fd, &e);
+}
+
+/* Linger 0: the close is a reset. */
+static void be_rude(struct client *c)
+{
+	static const struct linger none = { .l_onoff = 1 };
+
+	if (started % 2)
+		send(c->fd, "EHLO load.example\r\n", 19, MSG_NOSIGNAL);
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	over(c, true);
 }
 
 static bool start(void)
@@ -154,6 +169,10 @@ static bool start(void)
 	     errno != EINPROGRESS)) {
 		over(c, false);
 		return false;
+	}
+	if (plan.steps == reset) {
+		be_rude(c);
+		return true;
 	}
 	c->connecting = plan.holding;
 	opening += c->connecting;
@@ -299,6 +318,16 @@ static unsigned in_flight(void)
 	return plan.holding ? opening : started - ended;
 }
 
+/* How many may have been started by now. */
+static unsigned due(uint64_t began)
+{
+	uint64_t n = plan.count;
+
+	if (plan.rate > 0)
+		n = (now_ns() - began) * plan.rate / 1000000000 + 1;
+	return n < plan.count ? (unsigned)n : plan.count;
+}
+
 static int by_size(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -385,11 +414,12 @@ int main(int argc, char **argv)
 	uint64_t began, until;
 	int c;
 
-	while ((c = getopt(argc, argv, "m:n:c:a:s:l:t:f:r:")) != -1) {
+	while ((c = getopt(argc, argv, "m:n:c:R:a:s:l:t:f:r:")) != -1) {
 		switch (c) {
 		case 'm': read_mode(optarg); break;
 		case 'n': plan.count = number(optarg, 10000000); break;
 		case 'c': plan.at_once = number(optarg, 20000); break;
+		case 'R': plan.rate = number(optarg, 1000000); break;
 		case 'a': plan.first = address(optarg); break;
 		case 's': plan.sources = number(optarg, 1 << 20); break;
 		case 'l': plan.octets = number(optarg, 1 << 30); break;
@@ -417,9 +447,9 @@ int main(int argc, char **argv)
 	began = now_ns();
 	until = began + plan.seconds * 1000000000ull;
 	while (now_ns() < until && (plan.holding ? started - opening : ended) < plan.count) {
-		while (started < plan.count && in_flight() < plan.at_once)
+		for (unsigned most = due(began); started < most && in_flight() < plan.at_once;)
 			start();
-		turn(100);
+		turn(plan.rate > 0 ? 1 : 100);
 	}
 	report((double)(now_ns() - began) / 1e9);
 	if (plan.holding) {

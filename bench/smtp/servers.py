@@ -73,6 +73,8 @@ class Server:
         if self.process is None:
             return
         pids = tree(self.process.pid)
+        if self.process.poll() is not None:
+            print("%s has ended: %s" % (self.name, (self.process.stderr.read() or b"").decode()), file=sys.stderr)
         self.process.terminate()
         try:
             self.process.wait(5)
@@ -167,10 +169,10 @@ def tidewaiter(build, directory, name, port, hop, level="error", policy=PUBLISHE
     return Server(name, [os.path.join(build, "tidewaiter"), "-f", "-c", path], port)
 
 
-def tarpit(build, directory, port, hop, seconds):
+def tarpit(build, directory, port, hop, seconds, more=""):
     path = write(directory, "hold.sieve", HOLD % seconds)
     policy = 'sieve "hold" { script "connect_phase1" { source = "%s" } }' % path
-    return tidewaiter(build, directory, "tarpit", port, hop, policy=policy, esmtp=HELD)
+    return tidewaiter(build, directory, "tarpit", port, hop, policy=policy, esmtp=HELD + more)
 
 
 # --- the peers

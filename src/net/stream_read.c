@@ -16,8 +16,9 @@
 
 enum {
 	SCRATCH = 65536,
+	BODY_READ = 16384, /* much of a message is worth no long turn */
 	LINE_READ = 4096,	 /* small, so that what a client pipelines stays in its socket */
-	DROPPED_A_TURN = 65536, /* of lines that nobody wants; then the others' turn comes */
+	DROPPED_A_TURN = 16384, /* of lines that nobody wants; then the others' turn comes */
 	DROPPED_MAX = 64 << 20, /* of one line; then it is no honest peer's */
 };
 
@@ -192,7 +193,7 @@ bool stream_in_long_line(const struct stream *s)
 enum stream_got stream_bytes(struct stream *s, struct slice *bytes_out)
 {
 	if (s->view.len == 0 && may_have_more(s, true))
-		fill(s, SCRATCH);
+		fill(s, BODY_READ);
 	if (s->view.len == 0)
 		return is_over(s) ? STREAM_OVER : STREAM_NOTHING;
 	*bytes_out = s->view;
