@@ -346,7 +346,7 @@ uint64_t tally_take(struct tally *t, const struct addr *addr, uint64_t amount)
 		way_account(&w, t, units);
 		way_subtract(&w, t, family, w.depth, taken);
 	}
-	for (unsigned depth = w.depth + 1; depth-- > 0 && taken < amount;) {
+	for (unsigned depth = w.depth + 1; depth-- > 0;) {
 		uint64_t more = take_rest(&w, t, family, depth, amount - taken);
 
 		way_subtract(&w, t, family, depth, more);
