@@ -13,7 +13,7 @@ PYTHON  ?= python3
 
 ROOMS := base guard audit series net smtp policy policy/sieve policy/lua relay session front admin app
 
-PKGS  := libevent_core openssl luajit libpcre2-8 libcares jansson libseccomp
+PKGS  := libevent_core openssl luajit libpcre2-8 libcares jansson libseccomp zlib
 WARN  := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
          -Wpointer-arith -Wundef -Wwrite-strings -Wold-style-definition
 OPT_plain := -O2 -D_FORTIFY_SOURCE=2
