@@ -1,6 +1,8 @@
 #include "relay/pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 #include "base/check.h"
@@ -42,6 +44,8 @@ struct pool_place {
 	uint32_t delay_ms;  /* 0: it is there, as far as we know */
 	uint64_t alone_until_ms;
 	bool probing;
+	uint64_t failed_wall_ms; /* 0: never */
+	char failure[sizeof ((struct pool_state *)0)->failure];
 	struct offer offer;
 	uint64_t offer_until_ms;
 };
@@ -136,11 +140,13 @@ static bool left_alone(const struct pool_place *at)
 
 /* Several dials that fail together count once. Once it was reached, what fails is about the client:
  * nobody may have it left alone by what he says of himself. */
-void pool_failed(struct link *l)
+void pool_failed(struct link *l, const char *why)
 {
 	struct pool_place *at = l->place;
 	uint32_t most = at->manner.retry_ms;
 
+	at->failed_wall_ms = clock_wall_ms();
+	snprintf(at->failure, sizeof at->failure, "%s", why);
 	if (most != 0 && !l->excused && (l->probe || at->delay_ms == 0)) {
 		at->delay_ms = at->delay_ms == 0 ? FIRST_DELAY_MS : at->delay_ms * 2;
 		if (at->delay_ms > most)
@@ -319,6 +325,48 @@ void pool_forget(struct pool_ask *ask)
 	if (ask->waits_at != NULL)
 		TAILQ_REMOVE(&ask->waits_at->asks, ask, next);
 	ask->waits_at = NULL;
+}
+
+/* --- telling ------------------------------------------------------------------------------- */
+
+static unsigned links_count(const struct links *links)
+{
+	const struct link *l;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (l, links, next)
+		n++;
+	return n;
+}
+
+static void describe(const struct pool_place *at, uint64_t now, struct pool_state *out)
+{
+	const struct pool_ask *ask;
+
+	*out = (struct pool_state){
+		.addr = { at->key.hi, at->key.lo, (uint8_t)at->key.family },
+		.port = at->key.port,
+		.used = links_count(&at->used),
+		.kept = links_count(&at->kept),
+		.failed_wall_ms = at->failed_wall_ms,
+	};
+	if (at->delay_ms != 0 && at->alone_until_ms > now)
+		out->alone_ms = at->alone_until_ms - now;
+	TAILQ_FOREACH (ask, &at->asks, next)
+		out->waiting++;
+	memcpy(out->failure, at->failure, sizeof out->failure);
+}
+
+void pool_describe(const struct pool *pool, void (*visit)(void *arg, const struct pool_state *s),
+		   void *arg)
+{
+	const uint64_t now = clock_ms();
+	struct pool_state state;
+
+	for (const struct pool_place *at = pool->places; at != NULL; at = at->hh.next) {
+		describe(at, now, &state);
+		visit(arg, &state);
+	}
 }
 
 /* --- sweeping ------------------------------------------------------------------------------ */

@@ -50,7 +50,7 @@ const struct offer *pool_offer(struct pool *pool, const struct endpoint *to,
 			       const struct hop_manner *manner);
 
 void pool_reached(struct link *l); /* it was dialled, and said what it offers */
-void pool_failed(struct link *l);  /* it was dialled, in vain; it is dropped */
+void pool_failed(struct link *l, const char *why); /* it was dialled, in vain; it is dropped */
 void pool_keep(struct link *l);	   /* the transaction is over; kept if that is allowed */
 void pool_drop(struct link *l);
 
@@ -60,5 +60,17 @@ void pool_drop(struct link *l);
  */
 void pool_rests(struct link *l, void (*yield)(void *owner));
 void pool_works(struct link *l);
+
+/* A next hop that was lately asked for, as it is now; for people. */
+struct pool_state {
+	struct addr addr;
+	uint16_t port;
+	unsigned used, kept, waiting; /* connections, and transactions that have none */
+	uint64_t alone_ms;	      /* it is left alone for so much longer */
+	uint64_t failed_wall_ms;      /* 0: it never did */
+	char failure[120];
+};
+void pool_describe(const struct pool *pool, void (*visit)(void *arg, const struct pool_state *s),
+		   void *arg);
 
 #endif

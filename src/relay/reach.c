@@ -119,7 +119,7 @@ static void lost(struct reach *r, const char *why)
 	if (kept || in_clear)
 		pool_drop(link);
 	else
-		pool_failed(link);
+		pool_failed(link, why);
 	r->ask.fresh = true;
 	if (clock_ms() >= r->by_ms)
 		nowhere(r);

@@ -235,7 +235,7 @@ static void test_turns(void **state)
 	turn(&s);
 	assert_int_equal(s.askers[2].said, 0);
 	assert_int_equal(s.askers[3].answer, POOL_DIAL);
-	pool_failed(let_go(&s, 3));
+	pool_failed(let_go(&s, 3), "refused");
 	turn(&s);
 	assert_int_equal(s.askers[0].said, 1);
 	assert_int_equal(s.askers[0].answer, POOL_DOWN);
@@ -252,7 +252,7 @@ static void test_not_blamed(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(take(&s, 0, false, false), POOL_DIAL);
 		pool_reached(s.askers[0].link);
-		pool_failed(let_go(&s, 0));
+		pool_failed(let_go(&s, 0), "refused");
 	}
 	scene_close(&s);
 }
@@ -269,11 +269,11 @@ static void test_left_alone(void **state)
 		assert_int_equal(take(&s, 0, false, false), POOL_DIAL);
 		if (i == 0) { /* together with the first: counts once */
 			assert_int_equal(take(&s, 1, false, false), POOL_DIAL);
-			pool_failed(let_go(&s, 1));
+			pool_failed(let_go(&s, 1), "refused");
 		} else {
 			assert_int_equal(take(&s, 1, false, false), POOL_DOWN);
 		}
-		pool_failed(let_go(&s, 0));
+		pool_failed(let_go(&s, 0), "refused");
 		pass(&s, want_ms[i] - 1);
 		assert_int_equal(take(&s, 0, false, false), POOL_DOWN);
 		pass(&s, 1);
@@ -283,11 +283,50 @@ static void test_left_alone(void **state)
 	assert_int_equal(take(&s, 0, false, false), POOL_DIAL);
 	pool_reached(s.askers[0].link);
 	assert_int_equal(take(&s, 1, false, false), POOL_DIAL);
-	pool_failed(let_go(&s, 1));
+	pool_failed(let_go(&s, 1), "refused");
 	pass(&s, 999);
 	assert_int_equal(take(&s, 1, false, false), POOL_DOWN);
 	keep(&s, 0); /* what is connected is of use all the same */
 	assert_int_equal(take(&s, 1, false, false), POOL_KEPT);
+	scene_close(&s);
+}
+
+static void remember(void *arg, const struct pool_state *s)
+{
+	struct pool_state *list = arg;
+
+	while (list->port != 0)
+		list++;
+	*list = *s;
+}
+
+static void test_describe(void **state)
+{
+	struct pool_state got[4] = { 0 };
+	struct scene s;
+
+	(void)state;
+	scene_open(&s);
+	pool_describe(s.pool, remember, got);
+	assert_int_equal(got[0].port, 0);
+	take(&s, 0, false, false);
+	take(&s, 1, false, false);
+	keep(&s, 0);
+	pool_describe(s.pool, remember, got);
+	assert_true(addr_equal(&got[0].addr, &s.to.addr));
+	assert_int_equal(got[0].port, s.to.port);
+	assert_int_equal(got[0].used, 1);
+	assert_int_equal(got[0].kept, 1);
+	assert_int_equal(got[0].failed_wall_ms, 0);
+	pool_failed(let_go(&s, 1), "connect: refused");
+	pass(&s, 400);
+	memset(got, 0, sizeof got);
+	pool_describe(s.pool, remember, got);
+	assert_int_equal(got[0].used, 0);
+	assert_int_equal(got[0].alone_ms, 600);
+	assert_int_not_equal(got[0].failed_wall_ms, 0);
+	assert_string_equal(got[0].failure, "connect: refused");
+	assert_int_equal(got[1].port, 0);
 	scene_close(&s);
 }
 
@@ -299,7 +338,7 @@ static void test_never_left_alone(void **state)
 	scene_open(&s);
 	s.manner.retry_ms = 0;
 	take(&s, 0, false, false);
-	pool_failed(let_go(&s, 0));
+	pool_failed(let_go(&s, 0), "refused");
 	assert_int_equal(take(&s, 0, false, false), POOL_DIAL);
 	scene_close(&s);
 }
@@ -318,7 +357,7 @@ static void test_offer(void **state)
 	pass(&s, 5 * 60 * 1000 - 1);
 	assert_non_null(pool_offer(s.pool, &s.to, &s.manner));
 	take(&s, 1, false, false);
-	pool_failed(let_go(&s, 1)); /* another next hop may have it */
+	pool_failed(let_go(&s, 1), "refused"); /* another next hop may have it */
 	assert_null(pool_offer(s.pool, &s.to, &s.manner));
 	pass(&s, 1);
 	assert_null(pool_offer(s.pool, &s.to, &s.manner));
@@ -369,7 +408,7 @@ static void test_forgotten(void **state)
 	scene_open(&s);
 	s.manner.retry_ms = 24 * 3600 * 1000;
 	take(&s, 0, false, false);
-	pool_failed(let_go(&s, 0));
+	pool_failed(let_go(&s, 0), "refused");
 	pass(&s, 5 * 60 * 1000);
 	sweep(&s);
 	assert_int_equal(take(&s, 0, false, false), POOL_DIAL);
@@ -387,6 +426,7 @@ int main(void)
 		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_not_blamed),
 		cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_never_left_alone),
 		cmocka_unit_test(test_offer),
 		cmocka_unit_test(test_taken_away),
