@@ -59,8 +59,9 @@ struct series_all *series_all_new(void);
 void series_all_free(struct series_all *all);
 
 /*
- * The built-in series are those of these monitors from now on; what a monitor that stays has seen
- * stays. For the main thread, at start and at a reload; the others see the old list or the new one.
+ * The built-in series are those of these monitors, which differ, from now on; what a monitor that
+ * stays has seen stays, with the max_bytes it began with. For the main thread, at start and at a
+ * reload; the others see the old list or the new one.
  */
 enum { MONITORS_MAX = 16 };
 void series_monitors(struct series_all *all, const struct monitor *monitors, unsigned count,
@@ -96,7 +97,8 @@ const char *series_define(struct series_all *all, const struct series_definition
 struct series *series_defined(struct series_all *all, struct slice name);
 /* Any of this name and monitor; NULL: there is none. */
 struct series *series_find(struct series_all *all, struct slice name, struct monitor monitor);
-/* Found, or made at the first event (D57), for addresses of both families. NULL: *why says. */
+/* Found, or made at the first event (D57), for addresses of both families. A built-in one's name and
+ * monitor are reserved. NULL: *why says. */
 struct series *series_open(struct series_all *all, struct slice name, struct monitor monitor,
 			   const char **why);
 /* "badrcpt4", "connections@300,6", "connections": how the console names one. NULL: *why says. */
@@ -156,8 +158,10 @@ void series_describe(struct series *s, struct series_info *out);
 struct series_walk {
 	uint64_t window; /* its number, not its index: time moves on */
 	struct addr at;
-	uint64_t text_at;
+	uint32_t text_at, text_last;
+	uint8_t family;
 	bool begun, done;
+	struct window *pinned;
 };
 struct series_text {
 	struct slice key; /* good until the next turn */
