@@ -42,8 +42,9 @@ enum state {
 	KEEPER_RETIRED, /* another process has them now */
 };
 
-/* Up to which window a series is journalled; of another monitor: from the beginning. */
+/* Up to which window a series is journalled; another one, or of another monitor: from the start. */
 struct journalled {
+	const struct series *series;
 	struct monitor monitor;
 	uint64_t next;
 };
@@ -135,7 +136,7 @@ static void tell_trouble(struct keeper *k, struct trouble *t)
 
 /* --- saving -------------------------------------------------------------------------------- */
 
-/* false: why[] says. */
+/* As it is, also where time has emptied it. false: why[] says. */
 static bool save_one(struct keeper *k, struct series *s, const struct series_info *info,
 		     char why[VOLUME_WHY_MAX])
 {
@@ -164,7 +165,8 @@ static void save_all(struct keeper *k, bool also_others)
 	mkdir(k->rules.series_dir, 0750); /* the first file tells whether it is there */
 	for (unsigned n = 0; (s = series_nth(k->all, n)) != NULL; n++) {
 		series_describe(s, &info);
-		if ((info.is.persist || also_others) && !save_one(k, s, &info, why))
+		if ((info.is.persist || also_others) && info.window != 0 &&
+		    !save_one(k, s, &info, why))
 			note_trouble(&k->saving, why);
 	}
 }
@@ -200,8 +202,8 @@ static bool journal_series(struct keeper *k, struct journalled *j, struct series
 	series_describe(s, &info);
 	if (!info.is.serialize || info.window == 0)
 		return true;
-	if (!monitor_equal(j->monitor, info.is.monitor))
-		*j = (struct journalled){ .monitor = info.is.monitor };
+	if (j->series != s || !monitor_equal(j->monitor, info.is.monitor))
+		*j = (struct journalled){ .series = s, .monitor = info.is.monitor };
 	oldest = info.window > info.is.monitor.windows ? info.window - info.is.monitor.windows : 0;
 	for (j->next = j->next > oldest ? j->next : oldest; j->next < info.window; j->next++)
 		if (!journal_one(k, s, &info, j->next, why)) {

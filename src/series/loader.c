@@ -14,7 +14,7 @@
 
 /* --- one ----------------------------------------------------------------------------------- */
 
-/* Whole, every octet looked at. NULL: why[] says, and errno as volume_open. */
+/* Whole, every octet looked at. NULL: why[] says. */
 static struct volume *open_whole(const char *path, char why[VOLUME_WHY_MAX])
 {
 	struct volume *v = volume_open(path, why);
@@ -23,7 +23,6 @@ static struct volume *open_whole(const char *path, char why[VOLUME_WHY_MAX])
 		return v;
 	snprintf(why, VOLUME_WHY_MAX, "%s", volume_wrong(v));
 	volume_close(v);
-	errno = EBADMSG;
 	return NULL;
 }
 
@@ -159,10 +158,8 @@ static void load_file(struct loading *l, const char *file)
 	struct volume *v = open_whole(path, why);
 	struct series *s = v != NULL ? home_of(l->all, volume_about(v)) : NULL;
 
-	if (v == NULL && errno == EBADMSG)
+	if (v == NULL) /* whatever the reason: the next save would write over it */
 		set_aside(l, path, why);
-	else if (v == NULL)
-		log_error("%s", why);
 	else if (!is_called(volume_about(v), file))
 		set_aside(l, path, "it is the file of another series");
 	else if (s == NULL)
