@@ -34,19 +34,33 @@ static const char *port_parse(struct slice text, struct hop *out)
 	return NULL;
 }
 
-static bool is_host(struct slice host)
+static bool is_label(struct slice label)
 {
-	char before = '.';
-
-	if (host.len == 0 || host.len > HOST_MAX)
+	if (label.len == 0 || label.at[0] == '-' || label.at[label.len - 1] == '-')
 		return false;
-	for (size_t i = 0; i < host.len; before = host.at[i++]) {
-		unsigned char c = (unsigned char)host.at[i];
+	for (size_t i = 0; i < label.len; i++) {
+		unsigned char c = (unsigned char)label.at[i];
 
-		if (c == '.' ? before == '.' : !isalnum(c) && c != '-' && c != '_')
+		if (!isalnum(c) && c != '-' && c != '_')
 			return false;
 	}
-	return before != '.';
+	return true;
+}
+
+/* RFC 1123 2.1, with underscores: a name that ends in a number is an address that is none. */
+static bool is_host(struct slice host)
+{
+	struct slice label = host, rest = host;
+	uint64_t number;
+
+	if (host.len == 0 || host.len > HOST_MAX || host.at[host.len - 1] == '.')
+		return false;
+	while (rest.len > 0) {
+		label = slice_cut(rest, '.', &rest);
+		if (!is_label(label))
+			return false;
+	}
+	return !slice_number(label, UINT64_MAX, &number);
 }
 
 static const char *host_parse(struct slice host, struct hop *out)

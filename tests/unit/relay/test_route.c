@@ -25,6 +25,7 @@ static void test_hop(void **state)
 		bool want_mx;
 	} cases[] = {
 		{ "a host", "mx.example.org", "mx.example.org", HOP_HOST, 25, 0, false },
+		{ "a host with a number", "mx-1.example.org", "mx-1.example.org", HOP_HOST, 25, 0, false },
 		{ "a host and port", "mx:2525", "mx", HOP_HOST, 2525, 0, false },
 		{ "an address", "192.0.2.1", "192.0.2.1", HOP_ADDR, 25, 0, false },
 		{ "an address and port", "192.0.2.1:2525", "192.0.2.1", HOP_ADDR, 2525, 0, false },
@@ -78,6 +79,11 @@ static void test_hop_refused(void **state)
 		{ "a blank", "m x", FORMS },
 		{ "an empty label", "a..b", FORMS },
 		{ "a dot at the end", "a.", FORMS },
+		{ "a dot alone", ".", FORMS },
+		{ "a negative number", "-1", FORMS },
+		{ "a hyphen at an end", "mx-.example.org", FORMS },
+		{ "an address that is none", "192.0.2.256:25", FORMS },
+		{ "a port alone", "10025", FORMS },
 		{ "no path", "maildir:", "no path, expected maildir:PATH" },
 		{ "an unknown parameter", "smtp://mx?x=1",
 		  "unknown parameter, expected pref, ttl, port or type" },
