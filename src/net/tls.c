@@ -223,6 +223,7 @@ static const char *unreadable(struct tls_context *ctx, const char *path)
 }
 
 static const char too_weak[] = "which is too weak, expected RSA of 2048 bits or EC of 224 at least";
+static const char weak_hash[] = "which is signed by a weak hash, expected SHA-256 or better";
 
 static const char *untimely(struct tls_context *ctx, const X509 *cert)
 {
@@ -241,6 +242,21 @@ static const char *untimely(struct tls_context *ctx, const X509 *cert)
 	return ctx->why;
 }
 
+/* What it was that OpenSSL would not take. */
+static const char *unfit(struct tls_context *ctx)
+{
+	switch (ERR_GET_REASON(ERR_peek_error())) {
+	case SSL_R_EE_KEY_TOO_SMALL:
+	case SSL_R_CA_KEY_TOO_SMALL:
+		ERR_clear_error();
+		return too_weak;
+	case SSL_R_CA_MD_TOO_WEAK:
+		ERR_clear_error();
+		return weak_hash;
+	}
+	return expected(ctx, "expected certificates in PEM");
+}
+
 const char *tls_set_chain(struct tls_context *ctx, const char *path)
 {
 	const char *why = unreadable(ctx, path);
@@ -249,12 +265,8 @@ const char *tls_set_chain(struct tls_context *ctx, const char *path)
 
 	if (why != NULL)
 		return why;
-	if (SSL_CTX_use_certificate_chain_file(ctx->ssl, path) != 1) {
-		if (ERR_GET_REASON(ERR_peek_error()) != SSL_R_EE_KEY_TOO_SMALL)
-			return expected(ctx, "expected certificates in PEM");
-		ERR_clear_error();
-		return too_weak;
-	}
+	if (SSL_CTX_use_certificate_chain_file(ctx->ssl, path) != 1)
+		return unfit(ctx);
 	cert = SSL_CTX_get0_certificate(ctx->ssl);
 	key = X509_get0_pubkey(cert);
 	if (key == NULL || EVP_PKEY_get_security_bits(key) < SECURITY_BITS)

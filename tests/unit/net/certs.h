@@ -18,6 +18,7 @@ static const char certs_script[] =
 	"openssl req -newkey $EC -nodes -keyout client.key -out client.csr -subj '/O=Probe/CN=probe.example'\n"
 	"openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out client.pem\n"
 	"openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days -1 -out old.pem\n"
+	"openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -sha1 -out sha1.pem\n"
 	"openssl pkcs8 -topk8 -in mx.key -out locked.key -passout pass:x\n"
 	"cat mx.pem mx.key >both.pem\n"
 	"echo nonsense >nonsense.pem\n"

@@ -35,6 +35,8 @@ static const struct {
 	{ "no certificate", chain_alone, "nonsense.pem", "expected certificates in PEM" },
 	{ "a key instead", chain_alone, "mx.key", "expected certificates in PEM" },
 	{ "too weak", chain_alone, "weak.pem", WEAK },
+	{ "signed by SHA-1", chain_alone, "sha1.pem",
+	  "which is signed by a weak hash, expected SHA-256 or better" },
 	{ "expired", chain_alone, "old.pem", "which expired at 2" },
 	{ "its key", key_of_mx, "mx.key", NULL },
 	{ "its key, in the same file", key_of_mx, "both.pem", NULL },
