@@ -7,11 +7,6 @@
 enum { CODE_FAILED = 421 };
 static const char try_later[] = "temporary issue, please retry your message later"; /* D25 */
 
-static bool is_reply_code(unsigned code)
-{
-	return (code >= 200 && code <= 299) || (code >= 400 && code <= 599);
-}
-
 static void verdict_set(struct verdict *v, uint16_t code, char *text)
 {
 	free(v->text);
@@ -66,9 +61,10 @@ const char *policy_act(struct policy_run *run, struct action *action)
 	uint32_t left = policy_set_conf(run->set)->max_tarpit_ms - run->verdict->delay_ms;
 	bool needs_code = action->kind == ACTION_REPLY ||
 			  (action->kind == ACTION_DISCONNECT && action->code != 0);
+	const char *wrong = needs_code ? verdict_code_fault(action->code) : NULL;
 
-	if (needs_code && !is_reply_code(action->code))
-		return "a reply code is 200 to 299 or 400 to 599";
+	if (wrong != NULL)
+		return wrong;
 	if (action->ms > left)
 		action->ms = left;
 	if (action->text.len > POLICY_TEXT_MAX)

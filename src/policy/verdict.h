@@ -17,4 +17,7 @@ struct verdict {
 
 void verdict_clear(struct verdict *v);
 
+/* NULL, or what is wrong with it as the code of an answer. */
+const char *verdict_code_fault(int64_t code);
+
 #endif

@@ -40,7 +40,7 @@ if envelope :localpart "from" "tarpit" {
 	ec_inc_counter "seen";
 } elsif envelope :localpart "from" "error" {
 	ec_inc_counter "before";
-	ec_action 999 "no such code";
+	$code = 999; ec_action $code "no such code";
 } elsif envelope :localpart "from" "log" {
 	ec_log "%{mailfrom_string}";
 }

@@ -11,16 +11,6 @@ struct checker {
 	struct complaints *complaints;
 };
 
-/* Arguments that are addresses or masks, so that a wrong constant is found here (3.3). */
-static const struct {
-	const char *function;
-	unsigned arg;
-} cidr_args[] = {
-	{ "audit_connections_on_listener", 0 },
-	{ "audit_connections_on_service", 0 },
-	{ "audit_service", 1 },
-};
-
 /* What `require` may ask for. All of it is there without asking. */
 static const char *const capabilities[] = {
 	"comparator-i;ascii-casemap",
@@ -158,12 +148,12 @@ static void check_match(struct checker *c, struct spot spot, const struct match 
 		WRONG(c, spot, "the relation bitwise-and needs :comparator \"i;ascii-numeric\"");
 }
 
-static const char *mask_parse(struct slice text)
+static const char *mask_fault(const struct value *v)
 {
+	struct slice text = v->type == VALUE_STRING ? slice_trim(v->string) : SLICE("");
 	struct cidr block;
 	int64_t len;
 
-	text = slice_trim(text);
 	if (text.len == 0 || text.at[0] != '/')
 		return cidr_parse(text, &block);
 	if (text.len > 1 && text.at[1] >= '0' && text.at[1] <= '9' &&
@@ -172,11 +162,42 @@ static const char *mask_parse(struct slice text)
 	return "a mask is /0 to /128";
 }
 
-/* NULL, or what is wrong with a constant where the row asks for this kind. */
-static const char *literal_fault(char kind, const struct arg *arg)
+/* What is no number is the row's to complain about. */
+static const char *code_fault(const struct value *v)
 {
-	struct value v = { 0 };
+	int64_t code;
+
+	return value_to_number(v, &code) == NULL ? verdict_code_fault(code) : NULL;
+}
+
+/* Arguments of which a wrong constant is found here, and not by the first client (3.3, D25). */
+static const struct {
+	const char *function;
+	unsigned arg;
+	const char *(*fault)(const struct value *v);
+} narrow_args[] = {
+	{ "audit_connections_on_listener", 0, mask_fault },
+	{ "audit_connections_on_service", 0, mask_fault },
+	{ "audit_service", 1, mask_fault },
+	{ "ec_action", 0, code_fault },
+	{ "ec_disconnect", 0, code_fault },
+};
+
+static const char *narrow_fault(const struct policy_fn *fn, unsigned n, const struct value *v)
+{
+	for (size_t i = 0; i < sizeof narrow_args / sizeof *narrow_args; i++)
+		if (narrow_args[i].arg == n && strcmp(narrow_args[i].function, fn->name) == 0)
+			return narrow_args[i].fault(v);
+	return NULL;
+}
+
+/* NULL, or what is wrong with a constant there. */
+static const char *literal_fault(const struct policy_fn *fn, unsigned n, const struct arg *arg)
+{
+	const char kind = fn_arg_kind(fn, n);
+	const char *wrong = NULL;
 	struct slice text;
+	struct value v;
 	int64_t whole;
 	double real;
 
@@ -184,21 +205,17 @@ static const char *literal_fault(char kind, const struct arg *arg)
 		return NULL;
 	if (kind == 'h')
 		return "it is not a hash, expected a variable that holds one";
-	if ((kind != 'n' && kind != 'd') || !constant_of(arg, &text))
+	if (arg->kind == ARG_NUMBER)
+		v = VALUE_NUM(arg->number);
+	else if (constant_of(arg, &text))
+		v = VALUE_STR(text);
+	else
 		return NULL;
-	v = VALUE_STR(text);
-	return kind == 'n' ? value_to_number(&v, &whole) : value_to_decimal(&v, &real);
-}
-
-static const char *cidr_fault(const struct call *call, unsigned n, const struct arg *arg)
-{
-	struct slice text;
-
-	for (size_t i = 0; i < sizeof cidr_args / sizeof *cidr_args; i++)
-		if (cidr_args[i].arg == n && constant_of(arg, &text) &&
-		    strcmp(cidr_args[i].function, call->fn->name) == 0)
-			return mask_parse(text);
-	return NULL;
+	if (kind == 'n')
+		wrong = value_to_number(&v, &whole);
+	else if (kind == 'd')
+		wrong = value_to_decimal(&v, &real);
+	return wrong != NULL ? wrong : narrow_fault(fn, n, &v);
 }
 
 static void check_args(struct checker *c, const struct call *call, const struct arg *right)
@@ -223,10 +240,8 @@ static void check_args(struct checker *c, const struct call *call, const struct 
 		WRONG(c, call->at, "%s with argument %u takes argument %u, too", fn->name,
 		      call->argc, call->argc + 1);
 	for (const struct arg *arg = call->args; arg != NULL; arg = arg->next, n++) {
-		const char *wrong = literal_fault(fn_arg_kind(fn, n), arg);
+		const char *wrong = literal_fault(fn, n, arg);
 
-		if (wrong == NULL)
-			wrong = cidr_fault(call, n, arg);
 		if (wrong != NULL)
 			WRONG(c, arg->at, "argument %u of %s: %s", n + 1, fn->name, wrong);
 	}

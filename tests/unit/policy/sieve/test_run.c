@@ -25,7 +25,7 @@ static void halves(void **state)
 		  "ec_tarpit 1000ms a.sieve:1\nec_tarpit 2000ms b.sieve:1\n", 0 },
 		{ "D11 variables do not survive", "$x = \"1\";", "ec_log \"<${x}>\";", false, false,
 		  "log b.sieve:1: <>\n", 0 },
-		{ "an error ends both", "ec_action 1 \"x\";", "ec_log \"2\";", false, false,
+		{ "an error ends both", "$c = 1; ec_action $c \"x\";", "ec_log \"2\";", false, false,
 		  "error 421 \"a reply code is 200 to 299 or 400 to 599\" a.sieve:1\n", 421 },
 		{ "observed: nothing is done, the other runs", "ec_action 550 \"no\";",
 		  "ec_action 450 \"later\";", true, false,
@@ -33,7 +33,7 @@ static void halves(void **state)
 		  450 },
 		{ "observed: it ends all the same", "keep; ec_log \"x\";", "ec_log \"2\";", true,
 		  false, "keep a.sieve:1 observe\nlog b.sieve:1: 2\n", 0 },
-		{ "observed: an error is only told", "ec_action 1 \"x\";", "ec_log \"2\";", true,
+		{ "observed: an error is only told", "$c = 1; ec_action $c \"x\";", "ec_log \"2\";", true,
 		  false,
 		  "error 421 \"a reply code is 200 to 299 or 400 to 599\" a.sieve:1 observe\nlog "
 		  "b.sieve:1: 2\n",
@@ -98,7 +98,7 @@ static void chain(void **state)
 		{ "ec_disconnect;", "ec_disconnect a.sieve:1\nlog b.sieve:1: 2\n" },
 		{ "ec_action 550 \"no\";", "ec_action 550 \"no\" a.sieve:1\n" },
 		{ "ec_disconnect 421 \"no\";", "ec_disconnect 421 \"no\" a.sieve:1\n" },
-		{ "ec_action 1 \"x\";",
+		{ "$c = 1; ec_action $c \"x\";",
 		  "error 421 \"a reply code is 200 to 299 or 400 to 599\" a.sieve:1\n" },
 	};
 
@@ -252,7 +252,7 @@ static void includes(void **state)
 		{ "include inside an include", "ec_include \"b.sieve\"; ec_log \"a\";",
 		  "ec_include \"c.sieve\"; ec_log \"b\";", "ec_log \"c\";", false,
 		  "log c.sieve:1: c\nlog b.sieve:1: b\nlog a.sieve:1: a\n" },
-		{ "D26 the mode stays", "ec_include \"b.sieve\"; ec_action 1 \"x\"; ec_log \"a\";",
+		{ "D26 the mode stays", "ec_include \"b.sieve\"; $c = 1; ec_action $c \"x\"; ec_log \"a\";",
 		  "ec_error_mode \"continue\";", NULL, false,
 		  "log a.sieve:1: Sieve error, going on: a reply code is 200 to 299 or 400 to "
 		  "599\nlog a.sieve:1: a\n" },

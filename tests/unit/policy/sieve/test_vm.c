@@ -223,7 +223,7 @@ static const struct {
 	  "$b = $h[\"k\"]; if is_true $b { ec_tarpit 1; }",
 	  3, "ec_tarpit 1000ms a.sieve:1 <SMTP 192.0.2.7/32 3>\n" },
 	/* Errors (1.9). */
-	{ "D25 an error ends the script", "ec_log \"a\";\nec_action 999 \"x\";\nec_log \"b\";", 0,
+	{ "D25 an error ends the script", "ec_log \"a\";\n$c = 999; ec_action $c \"x\";\nec_log \"b\";", 0,
 	  SAY "1: a\nerror 421 \"a reply code is 200 to 299 or 400 to 599\" a.sieve:2\n" },
 	{ "D50 unknown service", "$a = audit_service \"Nonsense\" \"/32\";", 0,
 	  "error 421 \"there is no service \"Nonsense\"\" a.sieve:1\n" },
@@ -234,7 +234,7 @@ static const struct {
 	  SAY "3: Sieve error, going on: there is no service \"Nonsense\"\n" SAY "4: <>\n"
 	      "error 421 \"argument 1 of ec_tarpit: the text is not a number\" a.sieve:6\n" },
 	{ "D26 a failed terminal action does not end the script",
-	  "ec_error_mode \"continue\"; ec_action 999 \"x\"; ec_log \"b\";", 0,
+	  "ec_error_mode \"continue\"; $c = 999; ec_action $c \"x\"; ec_log \"b\";", 0,
 	  SAY "1: Sieve error, going on: a reply code is 200 to 299 or 400 to 599\n" SAY "1: b\n" },
 	{ "D26 a failed test is false",
 	  "ec_error_mode \"continue\"; $r = \"(\"; if ec_test :regex \"(\" $r { ec_log \"a\"; } "
