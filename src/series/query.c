@@ -16,7 +16,8 @@ struct parser {
 	unsigned seen;	   /* kinds of parameters, as bits */
 };
 
-static bool go_wrong(struct parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool go_wrong(struct parser *p, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 static bool go_wrong(struct parser *p, const char *format, ...)
 {
 	char said[SAID_MAX + 1], text[QUERY_WRONG_MAX - SAID_MAX - 20];

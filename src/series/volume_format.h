@@ -2,7 +2,7 @@
  * volume_format - how a volume (volume.h) lies on the disk; for its writer and its reader alone.
  *
  *	header: 64 octets	magic 8, version 4, CRC-32 of what follows 4, octets of the file 8,
- *				directory: where 8, octets 8, CRC-32 4; milliseconds saved at 8; zeros
+ *				directory: where 8, octets 8, CRC-32 4; saved at 8 (ms); zeros
  *	directory		type 1, flags 1, replicate 1, event + 1 1, monitor 4 4, max_bytes 8,
  *				name: octets 2, name; windows: how many 4, and each of them:
  *	  window		number 8, three sections, their blocks

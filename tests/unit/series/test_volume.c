@@ -30,7 +30,8 @@ static uint64_t random_number(void)
 static struct volume_about about_of(enum series_type type)
 {
 	struct volume_about about = {
-		.is = { .type = type, .monitor = { 300, 6 }, .persist = true, .max_bytes = 1 << 20 },
+		.is = { .type = type, .monitor = { 300, 6 }, .persist = true,
+			.max_bytes = 1 << 20 },
 		.event = -1,
 		.is_defined = true,
 		.saved_ms = 1700000000123,
@@ -172,7 +173,8 @@ static void compare_sums(struct volume *v, unsigned nth, const struct list *want
 /* Cut to one level: nothing is lost, and nothing is longer. */
 static void compare_levels(struct volume *v, unsigned nth, const struct list *want)
 {
-	static const char *const within[] = { "10.0.0.0/8", "10.1.0.0/20", "0.0.0.0/0", "a01::/16" };
+	static const char *const within[] = { "10.0.0.0/8", "10.1.0.0/20", "0.0.0.0/0",
+					      "a01::/16" };
 	static const unsigned levels[] = { 12, 16, 20, 24, 27, 32, 64, 125 };
 
 	for (unsigned i = 0; i < sizeof within / sizeof *within; i++) {
@@ -330,7 +332,8 @@ static void test_texts(void **state)
 	key[0] = '\0';
 	assert_true(volume_begin_window(w, 7));
 	for (unsigned i = 0; i < TEXTS; i++)
-		assert_true(volume_add_text(w, (struct slice){ key, 1 + i * 7 % sizeof key }, i + 1));
+		assert_true(volume_add_text(w, (struct slice){ key, 1 + i * 7 % sizeof key },
+					    i + 1));
 	commit(w);
 	v = open_it();
 	assert_true(volume_check(v));
@@ -415,7 +418,7 @@ static void test_refused_with_a_reason(void **state)
 		{ "newer", 8, 3, 0, "written by a newer version (3; this one reads up to 1)" },
 		{ "version 0", 8, 0, 0, "its header has a wrong checksum" },
 		{ "header", 20, 1, 0, "its header has a wrong checksum" },
-		{ "a block", HEADER_OCTETS + 1, 'x', 0, "the block at octet 64 has a wrong checksum" },
+		{ "a block", HEADER_OCTETS + 1, 'x', 0, "block at octet 64 has a wrong checksum" },
 		{ "directory", -1, 1, 0, "its directory has a wrong checksum" },
 		{ "one octet short", 0, 0x89, -1, "octets" },
 		{ "one octet more", 0, 0x89, 1, "1 octets follow its end" },
