@@ -204,7 +204,7 @@ enum ask_step ask_reload(struct ask *a)
 		complaint_print(&complaints.list[i], line, sizeof line);
 		ask_complain(a, line);
 	}
-	if (complaints.errors + complaints.warnings > complaints.count)
+	if (complaints_unlisted(&complaints) > 0)
 		ask_complain(a, "... and more");
 	complaints_free(&complaints);
 	if (!done)

@@ -21,6 +21,19 @@ void complaints_free(struct complaints *c)
 	complaints_init(c);
 }
 
+static bool is_there(const struct complaints *c, struct place at, const char *text)
+{
+	for (unsigned i = 0; i < c->count; i++) {
+		const struct complaint *one = &c->list[i];
+
+		if (one->line == at.line && one->col == at.col && at.file != NULL &&
+		    one->file != NULL && strcmp(one->file, at.file) == 0 &&
+		    strcmp(one->text, text) == 0)
+			return true;
+	}
+	return false;
+}
+
 __attribute__((format(printf, 4, 0)))
 static void add(struct complaints *c, enum gravity gravity, struct place at, const char *format,
 		va_list args)
@@ -32,9 +45,13 @@ static void add(struct complaints *c, enum gravity gravity, struct place at, con
 		c->errors++;
 	else
 		c->warnings++;
+	vsnprintf(text, sizeof text, format, args);
+	if (is_there(c, at, text)) {
+		c->repeats++;
+		return;
+	}
 	if (c->count == COMPLAIN_MAX)
 		return;
-	vsnprintf(text, sizeof text, format, args);
 	if (c->list == NULL)
 		c->list = mem_array(COMPLAIN_MAX, sizeof *c->list);
 	one = &c->list[c->count++];
@@ -77,15 +94,19 @@ void complaint_print(const struct complaint *one, char *out, size_t size)
 		 one->text);
 }
 
+unsigned complaints_unlisted(const struct complaints *c)
+{
+	return c->errors + c->warnings - c->repeats - c->count;
+}
+
 void complaints_print(const struct complaints *c, FILE *out)
 {
 	char line[1400];
-	unsigned total = c->errors + c->warnings;
 
 	for (unsigned i = 0; i < c->count; i++) {
 		complaint_print(&c->list[i], line, sizeof line);
 		fprintf(out, "%s\n", line);
 	}
-	if (total > c->count)
-		fprintf(out, "... and %u more\n", total - c->count);
+	if (complaints_unlisted(c) > 0)
+		fprintf(out, "... and %u more\n", complaints_unlisted(c));
 }

@@ -2,7 +2,8 @@
  * complain - everything that is wrong with what a person wrote, gathered in one run.
  *
  * Configuration, scripts and the tools that check them all report through this: each line reads
- * `FILE:LINE:COL: what is wrong, and what was expected`. The list owns its texts. Past
+ * `FILE:LINE:COL: what is wrong, and what was expected`. The list owns its texts. What is said
+ * again of the same place, by somebody else who looked at it, is not listed twice. Past
  * COMPLAIN_MAX it only counts.
  */
 #ifndef BASE_COMPLAIN_H
@@ -35,6 +36,7 @@ struct complaints {
 	unsigned count;	   /* in list */
 	unsigned errors;   /* in all */
 	unsigned warnings; /* in all */
+	unsigned repeats;  /* of those, what is in list already */
 };
 
 void complaints_init(struct complaints *c);
@@ -47,6 +49,8 @@ void complain_warn(struct complaints *c, struct place at, const char *format, ..
 
 /* One line without its newline, cut to size. Warnings begin with "warning: " after the place. */
 void complaint_print(const struct complaint *one, char *out, size_t size);
+/* How many did not fit the list. */
+unsigned complaints_unlisted(const struct complaints *c);
 void complaints_print(const struct complaints *c, FILE *out);
 
 #endif
