@@ -65,6 +65,15 @@ static void skip_body(struct parser *p)
 	}
 }
 
+/* And those around it in this file. */
+static void unclosed(struct parser *p, const struct conf_scope *scope)
+{
+	for (; scope->parent != NULL && scope->at.file == p->file->name; scope = scope->parent)
+		complain(p->complaints, scope->at,
+			 "scope %s is not closed, expected '}' before the end of the file",
+			 scope->name);
+}
+
 static void scope_body(struct parser *p, struct conf_scope *scope)
 {
 	if (p->depth == CONF_SCOPES_MAX) {
@@ -82,9 +91,7 @@ static void scope_body(struct parser *p, struct conf_scope *scope)
 		return;
 	}
 	if (!p->conf->broken)
-		complain(p->complaints, scope->at,
-			 "scope %s is not closed, expected '}' before the end of the file",
-			 scope->name);
+		unclosed(p, scope);
 	p->conf->broken = true;
 }
 
@@ -105,6 +112,7 @@ static void recover(struct parser *p)
 			scope_init(dropped);
 			dropped->at = p->token.at;
 			dropped->name = "here";
+			dropped->parent = &p->conf->top;
 			scope_body(p, dropped);
 			return;
 		}

@@ -253,6 +253,17 @@ static void siblings_free(struct sibling *siblings)
 	}
 }
 
+/* Listen is one row in ESMTP_Listener, and another in Control_Listener. */
+static unsigned within_of(const char *name)
+{
+	unsigned within = 0;
+
+	for (unsigned i = 1; i < SCOPE_COUNT; i++)
+		if (strcasecmp(scope_rows[i].name, name) == 0)
+			within |= scope_rows[i].within;
+	return within;
+}
+
 /* Sets scope->row, or says why not. */
 static void find_row(struct checking *k, struct conf_scope *scope, unsigned in)
 {
@@ -263,7 +274,7 @@ static void find_row(struct checking *k, struct conf_scope *scope, unsigned in)
 		unknown_scope(k, scope);
 	} else if ((row->within & in) == 0) {
 		complain(k->complaints, scope->at, "%s cannot stand %s, expected it %s", row->name,
-			 places(in, where), places(row->within, (char[256]){ 0 }));
+			 places(in, where), places(within_of(row->name), (char[256]){ 0 }));
 	} else {
 		scope->row = row;
 	}

@@ -218,12 +218,10 @@ struct tls_context *hop_tls_build(struct build *b, const struct chain *c, bool *
 	bool is_new;
 
 	*must_out = mode == HOP_TLS_VERIFY;
-	if (mode == HOP_TLS_OFF)
-		return NULL;
 	wanted.options[HOP_MODE] = chain_find(c, OPT_GATEWAY_TLS);
 	wanted.options[HOP_CA] = chain_find(c, OPT_GATEWAY_TLS_CA);
 	r = recipe_find(b, &wanted, &is_new);
-	if (is_new)
+	if (is_new && mode != HOP_TLS_OFF)
 		r->context = hop_prepare(b, wanted.options[HOP_CA], *must_out);
 	return r->context;
 }
@@ -268,6 +266,32 @@ static void check_hops(struct build *b, const struct chain *c)
 	}
 }
 
+static bool is_used(const struct build *b, const struct conf_option *ca)
+{
+	const struct conf_option *mode;
+	const struct tls_recipe *r;
+
+	SLIST_FOREACH (r, &b->recipes, next) {
+		mode = r->options[HOP_MODE];
+		if (r->for_hops && r->options[HOP_CA] == ca && mode != NULL &&
+		    mode->value_read != NULL && mode->value_read->number == HOP_TLS_VERIFY)
+			return true;
+	}
+	return false;
+}
+
+/* Whoever names CAs means to verify, and nobody would notice that nothing is. */
+static void check_hop_cas(struct build *b)
+{
+	const struct tls_recipe *r;
+
+	SLIST_FOREACH (r, &b->recipes, next)
+		if (r->for_hops && r->options[HOP_CA] != NULL && !is_used(b, r->options[HOP_CA]))
+			complain_warn(b->complaints, r->options[HOP_CA]->at,
+				      "%s has no effect, expected Gateway_TLS = verify",
+				      option_rows[OPT_GATEWAY_TLS_CA].name);
+}
+
 void tls_check(struct build *b)
 {
 	const struct conf_scope *esmtp = scope_next(&b->conf->top, SCOPE_ESMTP, NULL), *l = NULL;
@@ -280,4 +304,5 @@ void tls_check(struct build *b)
 		check_peers(b, l, l, esmtp);
 		check_peers(b, esmtp, l, esmtp);
 	}
+	check_hop_cas(b);
 }

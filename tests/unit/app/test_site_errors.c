@@ -65,6 +65,20 @@ static void test_complains(void **state)
 		  "Gateway = \"a\" Gateway_TLS = verify\nGateway_TLS_CA = \"t.conf\"\n"
 		  "ESMTP_Listener { Relay_Domains = ( \"b.org\" ) Listen \"*:1\" { } Listen \"*:2\" { } }",
 		  "t.conf:2:18: Gateway_TLS_CA is \"t.conf\", expected a file of CA certificates in PEM\n" },
+		{ "CAs of next hops that nobody asks",
+		  "Gateway = \"a\"\nGateway_TLS_CA = \"t.conf\"\n"
+		  "ESMTP_Listener { Relay_Domains = ( \"b.org\" ) Listen \"*:1\" { } Listen \"*:2\" {\n"
+		  "Gateway_TLS = off } }",
+		  "t.conf:2:1: warning: Gateway_TLS_CA has no effect, expected Gateway_TLS = verify\n" },
+		{ "CAs of next hops that one is asked for",
+		  "Gateway = \"a\" Gateway_TLS_CA = \"ca.pem\"\n"
+		  "ESMTP_Listener { Relay_Domains = ( \"b.org\" ) Listen \"*:1\" { }\n"
+		  "Domain \"x.org\" { Gateway = \"b\" Gateway_TLS = verify } }",
+		  "t.conf:1:32: Gateway_TLS_CA is \"ca.pem\", expected a file of CA certificates in PEM\n" },
+		{ "a scope within its like",
+		  GATE "ESMTP_Listener { Listen \"*:1\" {\nListen \"*:2\" { } } }",
+		  "t.conf:3:1: Listen cannot stand in Listen, expected it in ESMTP_Listener or in "
+		  "Control_Listener\n" },
 		{ "T1 everything in one run",
 		  "Workers = 0\nESMTP_Listener {\n  Idle_Tim = 3\n  Listen \"::1:25\" { }\n}\n"
 		  "sieve \"p\" { script \"s\" { } }",
@@ -75,6 +89,10 @@ static void test_complains(void **state)
 		  "t.conf:2:1: warning: no mail will be taken, expected Relay_Domains, Relay_Hosts or "
 		  "Open_Relay\n"
 		  "t.conf:6:13: script \"s\" without a source, expected source = \"..\"\n" },
+		{ "T1 every unclosed scope",
+		  GATE "ESMTP_Listener {\n Listen \"*:1\" {\n  Peer \"::/0\" {\n}\n",
+		  "t.conf:3:2: scope Listen is not closed, expected '}' before the end of the file\n"
+		  "t.conf:2:1: scope ESMTP_Listener is not closed, expected '}' before the end of the file\n" },
 		{ "T1 no guesses behind an unclosed scope",
 		  "Frobnicate = 1\nESMTP_Listener {\n Listen \"*:1\" {\n}\nHostname = \"x\"",
 		  "t.conf:2:1: scope ESMTP_Listener is not closed, expected '}' before the end of the file\n" },
