@@ -25,10 +25,11 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 	(void)action;
 }
 
-static void logged(void *owner, const struct facts *facts, const char *file, unsigned line,
-		   struct slice text)
+static void logged(void *owner, enum log_level level, const struct facts *facts, const char *file,
+		   unsigned line, struct slice text)
 {
 	(void)owner;
+	(void)level;
 	(void)facts;
 	(void)file;
 	(void)line;

@@ -139,10 +139,11 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 	json_array_append_new(e->actions, json);
 }
 
-static void logged(void *owner, const struct facts *facts, const char *file, unsigned line,
-		   struct slice text)
+static void logged(void *owner, enum log_level level, const struct facts *facts, const char *file,
+		   unsigned line, struct slice text)
 {
 	(void)owner;
+	(void)level;
 	(void)facts;
 	fprintf(stderr, "%s:%u: %.*s\n", file, line, SLICE_ARGS(text));
 }

@@ -34,10 +34,11 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 	exit(1);
 }
 
-static void logged(void *owner, const struct facts *facts, const char *file, unsigned line,
-		   struct slice text)
+static void logged(void *owner, enum log_level level, const struct facts *facts, const char *file,
+		   unsigned line, struct slice text)
 {
 	(void)owner;
+	(void)level;
 	(void)facts;
 	fprintf(stderr, "bench_lua: %s:%u: %.*s\n", file, line, SLICE_ARGS(text));
 }

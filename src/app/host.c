@@ -95,15 +95,15 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 		  counter[0] ? " (" : "", counter, counter[0] ? ")" : "");
 }
 
-static void logged(void *owner, const struct facts *facts, const char *file, unsigned line,
-		   struct slice text)
+static void logged(void *owner, enum log_level level, const struct facts *facts, const char *file,
+		   unsigned line, struct slice text)
 {
 	char number[16] = ""; /* counts do not look where in Lua they are */
 
 	(void)owner;
 	if (line > 0)
 		snprintf(number, sizeof number, ":%u", line);
-	log_event(LOG_INFO, "script", facts != NULL ? facts->session : 0,
+	log_event(level, "script", facts != NULL ? facts->session : 0,
 		  (struct log_field[]){ LOG_STR("rule", file), LOG_INT("line", line), LOG_END },
 		  "%s%s%s%.*s", file, number, file[0] != '\0' ? ": " : "", SLICE_ARGS(text));
 }

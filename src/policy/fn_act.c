@@ -120,7 +120,7 @@ static enum fn_status log_text(struct fn_call *call)
 
 	if (text.len > LOG_TEXT_MAX)
 		text.len = LOG_TEXT_MAX;
-	host->logged(host->owner, call->run->facts, call->file, call->line, text);
+	host->logged(host->owner, LOG_INFO, call->run->facts, call->file, call->line, text);
 	return FN_OK;
 }
 

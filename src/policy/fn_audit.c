@@ -106,8 +106,8 @@ static bool is_missing(struct fn_call *call, struct slice service)
 			return true;
 		}
 		if (policy_set_once(set, 1u << i))
-			host->logged(host->owner, call->run->facts, call->file, call->line,
-				     slice_of(text));
+			host->logged(host->owner, LOG_WARN, call->run->facts, call->file,
+				     call->line, slice_of(text));
 	}
 	return false;
 }

@@ -13,6 +13,7 @@
 #define POLICY_POLICY_H
 
 #include "base/complain.h"
+#include "base/log.h"
 #include "net/jobs.h"
 #include "net/loop.h"
 #include "policy/action.h"
@@ -37,8 +38,8 @@ struct policy_host {
 	/* An action was taken (or, with observe, would have been): log it, keep it. */
 	void (*acted)(void *owner, const struct facts *facts, const struct action *action);
 	/* A script wrote to the log (ec_log, print) or an engine has something to say. */
-	void (*logged)(void *owner, const struct facts *facts, const char *file, unsigned line,
-		       struct slice text);
+	void (*logged)(void *owner, enum log_level level, const struct facts *facts,
+		       const char *file, unsigned line, struct slice text);
 	struct series_all *series; /* NULL, in tools: nothing was ever added to any */
 	const char *hostname;	/* for reply texts (D25) */
 	struct jobs *jobs;	/* for includes; NULL: files are read at once (tools) */

@@ -255,7 +255,7 @@ class Lua(Published):
                 for form in "net", "host", "block", "addr":
                     c.say("EHLO %s/%s/0" % (form, service), 250)
             self.assertEqual(d.ask("why", "127.0.0.1")["actions"], [])
-            d.wait_for_log("[0-9a-f]{16}: ECmmove2 is a service of a cluster")
+            d.wait_for_log("[0-9a-f]{16}: warning: ECmmove2 is a service of a cluster")
             # The console's connections come from 127.0.0.1, as this client does.
             for n in 1, 2:
                 console = stack.enter_context(Console(d.control))

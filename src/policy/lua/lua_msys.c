@@ -66,7 +66,8 @@ static bool is_hook(lua_State *L, const char *module, const char *name)
 	if (strncmp(name, "validate_", 9) != 0)
 		return false;
 	lua_worker_log(
-	    L, slice_of(lua_pushfstring(L, "%s of module %s is never called here", name, module)));
+	    L, LOG_WARN,
+	    slice_of(lua_pushfstring(L, "%s of module %s is never called here", name, module)));
 	lua_pop(L, 1);
 	return true;
 }
@@ -93,7 +94,7 @@ static int register_module(lua_State *L)
 	if (w->module_count == LUA_MODULES_MAX)
 		return luaL_error(L, "more than %d modules", LUA_MODULES_MAX);
 	if (!has_hooks(L, 2, name))
-		lua_worker_log(L, slice_of(lua_pushfstring(
+		lua_worker_log(L, LOG_WARN, slice_of(lua_pushfstring(
 			L, "no usable methods found for module %s in registerModule call", name)));
 	m = &w->modules[w->module_count];
 	for (unsigned i = 0; i < LUA_CALLOUTS; i++)
@@ -171,7 +172,7 @@ static int print(lua_State *L)
 	text.at = lua_tolstring(L, -1, &text.len);
 	if (text.len > PRINT_MAX)
 		text.len = PRINT_MAX;
-	lua_worker_log(L, text);
+	lua_worker_log(L, LOG_INFO, text);
 	return 0;
 }
 

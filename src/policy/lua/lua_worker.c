@@ -62,13 +62,13 @@ const char *lua_worker_where(lua_State *L, struct lua_where *at)
 	return lua_where_name(at->file);
 }
 
-void lua_worker_log(lua_State *L, struct slice text)
+void lua_worker_log(lua_State *L, enum log_level level, struct slice text)
 {
 	const struct lua_worker *w = lua_worker_of(L);
 	struct lua_where at;
 	const char *file = lua_worker_where(L, &at);
 
-	w->host->logged(w->host->owner, w->facts, file, at.line, text);
+	w->host->logged(w->host->owner, level, w->facts, file, at.line, text);
 }
 
 /* The error object may be anything; no metamethod of it is called. */
@@ -111,14 +111,15 @@ bool lua_worker_enter(struct lua_worker *w, int nargs, const struct lua_budget *
 	return false;
 }
 
-static void log_text(struct lua_worker *w, const char *file, unsigned line, const char *text)
+/* Of what is wrong with a script. */
+static void warn(struct lua_worker *w, const char *file, unsigned line, const char *text)
 {
-	w->host->logged(w->host->owner, w->facts, file, line, slice_of(text));
+	w->host->logged(w->host->owner, LOG_WARN, w->facts, file, line, slice_of(text));
 }
 
 void lua_worker_log_fault(struct lua_worker *w, const struct lua_fault *fault)
 {
-	log_text(w, lua_where_name(fault->at.file), fault->at.line, fault->trace);
+	warn(w, lua_where_name(fault->at.file), fault->at.line, fault->trace);
 }
 
 struct lua_session *lua_worker_session(struct lua_worker *w)
@@ -192,7 +193,7 @@ static enum engine_step answer(struct lua_worker *w, const struct lua_module *m,
 	if (said == VALIDATE_CONT)
 		return ENGINE_CONT;
 	snprintf(text, sizeof text, "%s of module %.64s: CALLOUT error: (null)", c->name, m->name);
-	log_text(w, m->name, 0, text);
+	warn(w, m->name, 0, text);
 	return ENGINE_CONT;
 }
 

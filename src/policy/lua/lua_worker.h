@@ -103,7 +103,7 @@ void lua_worker_log_fault(struct lua_worker *w, const struct lua_fault *fault);
 /* Where the running callout is, or begins. Gives the file's name; *at holds it. */
 const char *lua_worker_where(lua_State *L, struct lua_where *at);
 /* A line for the log, with the place. */
-void lua_worker_log(lua_State *L, struct slice text);
+void lua_worker_log(lua_State *L, enum log_level level, struct slice text);
 
 /* lua_fn.c: msys.* and global functions from the function table; the methods of an object, into the
  * table on the top, by its name ("vctx"). */

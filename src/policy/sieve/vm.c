@@ -66,7 +66,8 @@ static bool go_on_after(struct vm *vm, const char *why)
 		return false;
 	}
 	snprintf(text, sizeof text, "Sieve error, going on: %s", why);
-	host->logged(host->owner, vm->run->facts, file, op_now(vm)->line, slice_of(text));
+	host->logged(host->owner, LOG_WARN, vm->run->facts, file, op_now(vm)->line,
+		     slice_of(text));
 	return true;
 }
 

@@ -35,6 +35,7 @@ struct fake {
 	struct buf asked;    /* "SMTP 192.0.2.0/24\n" */
 	struct buf acted;    /* "connect ec_tarpit ms=1000 code=0 text= counter=c\n" */
 	struct buf logged;
+	enum log_level level; /* of the last of them */
 };
 
 static inline void expect_text(const char *name, struct buf *got, const char *want)
@@ -73,12 +74,13 @@ static inline void fake_acted(void *owner, const struct facts *facts, const stru
 	assert_true(buf_printf(&fake->acted, "%s\n", a->observe ? " observe" : ""));
 }
 
-static inline void fake_logged(void *owner, const struct facts *facts, const char *file,
-			       unsigned line, struct slice text)
+static inline void fake_logged(void *owner, enum log_level level, const struct facts *facts,
+			       const char *file, unsigned line, struct slice text)
 {
 	struct fake *fake = owner;
 
 	(void)facts;
+	fake->level = level;
 	assert_true(buf_printf(&fake->logged, "%s:%u: %.*s\n", file, line, SLICE_ARGS(text)));
 }
 

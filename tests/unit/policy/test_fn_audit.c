@@ -250,6 +250,7 @@ static void test_D50_services_of_a_cluster(void **state)
 			 "a.siv:3: %s is a service of a cluster, and this node is in none\n",
 			 names[i]);
 		expect_text(names[i], &fake.logged, want);
+		assert_int_equal(fake.level, LOG_WARN);
 		fake_end(&fake);
 
 		fake = (struct fake){ .count = 7 };

@@ -24,10 +24,11 @@ static void count_acted(void *owner, const struct facts *facts, const struct act
 	atomic_fetch_add(&acted_count, 1);
 }
 
-static void ignore_logged(void *owner, const struct facts *facts, const char *file, unsigned line,
-			  struct slice text)
+static void ignore_logged(void *owner, enum log_level level, const struct facts *facts,
+			  const char *file, unsigned line, struct slice text)
 {
 	(void)owner;
+	(void)level;
 	(void)facts;
 	(void)file;
 	(void)line;

@@ -86,11 +86,12 @@ static inline void world_acted(void *owner, const struct facts *facts, const str
 	assert_true(buf_printf(&w->acted, "%s\n", a->observe ? " observe" : ""));
 }
 
-static inline void world_logged(void *owner, const struct facts *facts, const char *file,
-				unsigned line, struct slice text)
+static inline void world_logged(void *owner, enum log_level level, const struct facts *facts,
+				const char *file, unsigned line, struct slice text)
 {
 	struct world *w = owner;
 
+	(void)level;
 	assert_non_null(facts);
 	assert_true(buf_printf(&w->logged, "%s:%u: %.*s\n", file, line, SLICE_ARGS(text)));
 }

@@ -29,10 +29,11 @@ static void shared_acted(void *owner, const struct facts *facts, const struct ac
 	others++;
 }
 
-static void shared_logged(void *owner, const struct facts *facts, const char *file, unsigned line,
-			  struct slice text)
+static void shared_logged(void *owner, enum log_level level, const struct facts *facts,
+			  const char *file, unsigned line, struct slice text)
 {
 	(void)owner;
+	(void)level;
 	(void)facts;
 	(void)file;
 	(void)line;
