@@ -29,7 +29,7 @@ uint64_t ref_kept(const struct tally *t, uint32_t ref)
 {
 	if (ref_is_node(ref))
 		return node_sum(node_at(t, ref), 0, BRANCHES);
-	return bucket_sum(t, ref_cell(ref), 0, 128);
+	return tally_bucket_sum(t, ref_cell(ref), 0, 128);
 }
 
 /* --- nodes --- */
@@ -94,7 +94,7 @@ static void branch_fill(struct tally *t, uint32_t ref, unsigned branch, struct i
 		return;
 	for (unsigned i = 0; i < n; i++)
 		node->amounts[branch] += items[i].amount;
-	node->refs[branch] = bucket_new(t, ref_shift(ref), items, n);
+	node->refs[branch] = tally_bucket_new(t, ref_shift(ref), items, n);
 	if (node->refs[branch] == 0) {
 		node->refs[branch] = REF_LOSSY;
 		t->is_folded = true;
@@ -106,7 +106,7 @@ static bool burst(struct tally *t, uint32_t *slot, u128 key, unsigned least)
 {
 	struct item items[BUCKET_MAX], sorted[BUCKET_MAX];
 	unsigned starts[BRANCHES + 1] = { 0 }, at[BRANCHES], shift;
-	unsigned n = bucket_items(t, ref_cell(*slot), key, items);
+	unsigned n = tally_bucket_items(t, ref_cell(*slot), key, items);
 	uint32_t ref, units;
 	u128 differ = 0;
 
@@ -115,7 +115,7 @@ static bool burst(struct tally *t, uint32_t *slot, u128 key, unsigned least)
 	ref = node_new(t, key, differ, least);
 	if (ref == 0)
 		return false;
-	bucket_free(t, ref_cell(*slot));
+	tally_bucket_free(t, ref_cell(*slot));
 	*slot = ref;
 	units = t->owner.units;
 	shift = ref_shift(ref);
@@ -141,13 +141,13 @@ static bool collapse(struct tally *t, const struct step *s)
 	unsigned n = 0;
 
 	for (unsigned b = 0; b < BRANCHES; b++)
-		n += bucket_items(t, s->node->refs[b], s->node->prefix | (u128)b << s->shift,
+		n += tally_bucket_items(t, s->node->refs[b], s->node->prefix | (u128)b << s->shift,
 				  items + n);
-	cell = bucket_new(t, s->below, items, n);
+	cell = tally_bucket_new(t, s->below, items, n);
 	if (cell == 0)
 		return false;
 	for (unsigned b = 0; b < BRANCHES; b++)
-		bucket_free(t, s->node->refs[b]);
+		tally_bucket_free(t, s->node->refs[b]);
 	node_free(t, old);
 	*s->slot = cell | (old & REF_LOSSY);
 	return true;
@@ -169,7 +169,7 @@ static bool shrink(struct tally *t, const struct step *s)
 		if (ref_is_node(ref) || ref_is_lossy(ref))
 			is_plain = false;
 		else
-			entries += bucket_count(t, ref);
+			entries += tally_bucket_count(t, ref);
 	}
 	if (branches > 0 && is_plain && entries <= bucket_max(s->below) / 2)
 		return collapse(t, s);
@@ -210,17 +210,17 @@ static bool add_here(struct tally *t, uint32_t *slot, unsigned below, u128 key, 
 	}
 	if (lossy && !is_kept) {
 		if (cell != 0)
-			bucket_bump(t, &cell, below, key, amount);
+			tally_bucket_bump(t, &cell, below, key, amount);
 		*slot = cell | lossy;
 		return true;
 	}
-	news = bucket_add(t, &cell, below, key, amount);
+	news = tally_bucket_add(t, &cell, below, key, amount);
 	if (news == BUCKET_DONE)
 		*slot = cell | lossy;
 	else if (news == BUCKET_FULL && !lossy && burst(t, slot, key, 0))
 		return false;
 	else if (!lossy)
-		bucket_fold(t, slot, below);
+		tally_bucket_fold(t, slot, below);
 	return true;
 }
 
@@ -270,7 +270,7 @@ static bool rest_goes_on(struct tally *t, const struct way *w, u128 key, unsigne
 		return false;
 	if (burst(t, w->slot, key, least))
 		return true;
-	bucket_fold(t, w->slot, w->below);
+	tally_bucket_fold(t, w->slot, w->below);
 	return false;
 }
 
@@ -341,7 +341,7 @@ uint64_t tally_take(struct tally *t, const struct addr *addr, uint64_t amount)
 	if (!ref_is_node(*w.slot)) {
 		lossy = *w.slot & REF_LOSSY;
 		cell = ref_cell(*w.slot);
-		taken = bucket_take(t, &cell, key, amount);
+		taken = tally_bucket_take(t, &cell, key, amount);
 		*w.slot = cell | lossy;
 		way_account(&w, t, units);
 		way_subtract(&w, t, family, w.depth, taken);

@@ -160,7 +160,7 @@ static unsigned widest(const struct item *items, unsigned n)
 	return amount_width(largest);
 }
 
-uint32_t bucket_new(struct tally *t, unsigned below, const struct item *items, unsigned n)
+uint32_t tally_bucket_new(struct tally *t, unsigned below, const struct item *items, unsigned n)
 {
 	struct bucket *b;
 	uint32_t cell;
@@ -174,18 +174,19 @@ uint32_t bucket_new(struct tally *t, unsigned below, const struct item *items, u
 	return cell;
 }
 
-void bucket_free(struct tally *t, uint32_t cell)
+void tally_bucket_free(struct tally *t, uint32_t cell)
 {
 	if (cell != 0)
 		store_release(t->store, &t->owner, cell);
 }
 
-unsigned bucket_count(const struct tally *t, uint32_t cell)
+unsigned tally_bucket_count(const struct tally *t, uint32_t cell)
 {
 	return cell == 0 ? 0 : bucket_at(t, cell)->used;
 }
 
-unsigned bucket_items(const struct tally *t, uint32_t cell, u128 path, struct item out[BUCKET_MAX])
+unsigned tally_bucket_items(const struct tally *t, uint32_t cell, u128 path,
+			    struct item out[BUCKET_MAX])
 {
 	const struct bucket *b;
 	u128 upper;
@@ -219,7 +220,7 @@ static inline uint64_t match(const struct bucket *b, u128 key, unsigned rest)
 				 rest <= 64 ? UINT64_MAX : care_above(rest - 64));
 }
 
-uint64_t bucket_sum(const struct tally *t, uint32_t cell, u128 key, unsigned rest)
+uint64_t tally_bucket_sum(const struct tally *t, uint32_t cell, u128 key, unsigned rest)
 {
 	const struct bucket *b;
 	uint64_t found, sum = 0;
@@ -250,7 +251,7 @@ static bool remake(struct tally *t, uint32_t *cell, unsigned below, unsigned wid
 		return false;
 	fill(b, items, n);
 	*cell = new;
-	bucket_free(t, old);
+	tally_bucket_free(t, old);
 	return true;
 }
 
@@ -259,7 +260,7 @@ static bool widen(struct tally *t, uint32_t *cell, unsigned below, u128 key, uns
 		  uint64_t amount)
 {
 	struct item items[BUCKET_MAX];
-	unsigned n = bucket_items(t, *cell, key, items);
+	unsigned n = tally_bucket_items(t, *cell, key, items);
 
 	items[i].amount = amount;
 	return remake(t, cell, below, amount_width(amount), items, n, n);
@@ -268,7 +269,7 @@ static bool widen(struct tally *t, uint32_t *cell, unsigned below, u128 key, uns
 static bool append_wider(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount)
 {
 	struct item items[BUCKET_MAX];
-	unsigned n = bucket_items(t, *cell, key, items), width = amount_width(amount);
+	unsigned n = tally_bucket_items(t, *cell, key, items), width = amount_width(amount);
 
 	if (n > 0 && bucket_at(t, *cell)->width > width)
 		width = bucket_at(t, *cell)->width;
@@ -287,8 +288,8 @@ static bool entry_set(struct tally *t, uint32_t *cell, unsigned below, u128 key,
 	return true;
 }
 
-enum bucket_news bucket_add(struct tally *t, uint32_t *cell, unsigned below, u128 key,
-			    uint64_t amount)
+enum bucket_news tally_bucket_add(struct tally *t, uint32_t *cell, unsigned below, u128 key,
+				  uint64_t amount)
 {
 	struct bucket *b = *cell == 0 ? NULL : bucket_at(t, *cell);
 	uint64_t found = b == NULL ? 0 : match(b, key, 0);
@@ -309,7 +310,7 @@ enum bucket_news bucket_add(struct tally *t, uint32_t *cell, unsigned below, u12
 	return BUCKET_DONE;
 }
 
-void bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount)
+void tally_bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount)
 {
 	const struct bucket *b = bucket_at(t, *cell);
 	uint64_t found = match(b, key, 0);
@@ -330,12 +331,12 @@ static void entry_drop(struct tally *t, uint32_t *cell, unsigned i)
 	key_put(b, i, key_get(b, last));
 	amount_put(b, i, amount_get(b, last));
 	if (last == 0) {
-		bucket_free(t, *cell);
+		tally_bucket_free(t, *cell);
 		*cell = 0;
 	}
 }
 
-uint64_t bucket_take(struct tally *t, uint32_t *cell, u128 key, uint64_t amount)
+uint64_t tally_bucket_take(struct tally *t, uint32_t *cell, u128 key, uint64_t amount)
 {
 	struct bucket *b = *cell == 0 ? NULL : bucket_at(t, *cell);
 	uint64_t found = b == NULL ? 0 : match(b, key, 0), has;
@@ -372,15 +373,15 @@ unsigned items_biggest(struct item *items, unsigned n)
 	return kept;
 }
 
-void bucket_fold(struct tally *t, uint32_t *ref, unsigned below)
+void tally_bucket_fold(struct tally *t, uint32_t *ref, unsigned below)
 {
 	struct item items[BUCKET_MAX];
 	uint32_t cell = ref_cell(*ref);
-	unsigned n = bucket_items(t, cell, 0, items), kept = items_biggest(items, n);
+	unsigned n = tally_bucket_items(t, cell, 0, items), kept = items_biggest(items, n);
 
 	t->is_folded = true;
 	if (kept == 0) {
-		bucket_free(t, cell);
+		tally_bucket_free(t, cell);
 		cell = 0;
 	} else if (!remake(t, &cell, below, widest(items, kept), items, kept, kept)) {
 		fill(bucket_at(t, cell), items, kept);

@@ -49,8 +49,8 @@ static unsigned fold_branches(struct tally *t, struct node *n, unsigned shift)
 	for (unsigned b = 0; b < BRANCHES; b++) {
 		if (n->refs[b] == 0 || ref_is_lossy(n->refs[b]))
 			continue;
-		moved += bucket_count(t, n->refs[b]);
-		bucket_fold(t, &n->refs[b], shift);
+		moved += tally_bucket_count(t, n->refs[b]);
+		tally_bucket_fold(t, &n->refs[b], shift);
 	}
 	return moved;
 }
@@ -65,14 +65,14 @@ static unsigned fold_node(struct tally *t, uint32_t *slot, unsigned below)
 	for (unsigned b = 0; b < BRANCHES; b++) {
 		uint32_t cell = ref_cell(n->refs[b]);
 		unsigned more =
-			bucket_items(t, cell, n->prefix | (u128)b << shift, items + kept);
+			tally_bucket_items(t, cell, n->prefix | (u128)b << shift, items + kept);
 
-		bucket_free(t, cell);
+		tally_bucket_free(t, cell);
 		kept = items_biggest(items, kept + more);
 		moved += more;
 	}
 	store_release(t->store, &t->owner, ref_cell(*slot));
-	*slot = bucket_new(t, below, items, kept) | REF_LOSSY;
+	*slot = tally_bucket_new(t, below, items, kept) | REF_LOSSY;
 	t->is_folded = true;
 	return moved;
 }
@@ -89,12 +89,12 @@ static unsigned fold_here(struct tally *t, uint32_t *slot, unsigned below)
 			moved = fold_branches(t, node_at(t, *slot), shift);
 		return moved > 0 ? moved : fold_node(t, slot, below);
 	}
-	moved = bucket_count(t, ref_cell(*slot));
+	moved = tally_bucket_count(t, ref_cell(*slot));
 	if (ref_is_lossy(*slot)) {
-		bucket_free(t, ref_cell(*slot));
+		tally_bucket_free(t, ref_cell(*slot));
 		*slot = REF_LOSSY;
 	} else {
-		bucket_fold(t, slot, below);
+		tally_bucket_fold(t, slot, below);
 	}
 	return moved;
 }

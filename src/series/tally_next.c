@@ -44,7 +44,7 @@ static int by_key(const void *a, const void *b)
 static void visit_bucket(struct turn *turn, uint32_t cell, u128 path)
 {
 	struct item items[BUCKET_MAX];
-	unsigned all = bucket_items(turn->t, cell, path, items), n = 0;
+	unsigned all = tally_bucket_items(turn->t, cell, path, items), n = 0;
 
 	for (unsigned i = 0; i < all; i++)
 		if (items[i].key >= turn->first && items[i].key <= turn->last)

@@ -188,21 +188,21 @@ enum bucket_news {
 };
 
 /* 0: no memory, or no items. */
-uint32_t bucket_new(struct tally *t, unsigned below, const struct item *items, unsigned n);
-void bucket_free(struct tally *t, uint32_t cell); /* 0 is fine */
+uint32_t tally_bucket_new(struct tally *t, unsigned below, const struct item *items, unsigned n);
+void tally_bucket_free(struct tally *t, uint32_t cell); /* 0 is fine */
 /* Upper bits completed from `path`; how many. */
-unsigned bucket_items(const struct tally *t, uint32_t cell, u128 path,
-		      struct item out[BUCKET_MAX]);
+unsigned tally_bucket_items(const struct tally *t, uint32_t cell, u128 path,
+			    struct item out[BUCKET_MAX]);
 /* *cell names the bucket, 0 for none yet, and may name another afterwards. */
-enum bucket_news bucket_add(struct tally *t, uint32_t *cell, unsigned below, u128 key,
-			    uint64_t amount);
+enum bucket_news tally_bucket_add(struct tally *t, uint32_t *cell, unsigned below, u128 key,
+				  uint64_t amount);
 /* The same, only if the key is there, and there is room for a larger number. */
-void bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount);
+void tally_bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount);
 /* At most what the key has; what was taken. */
-uint64_t bucket_take(struct tally *t, uint32_t *cell, u128 key, uint64_t amount);
+uint64_t tally_bucket_take(struct tally *t, uint32_t *cell, u128 key, uint64_t amount);
 /* Of what agrees with key above its low `rest` bits. */
-uint64_t bucket_sum(const struct tally *t, uint32_t cell, u128 key, unsigned rest);
-unsigned bucket_count(const struct tally *t, uint32_t cell);
+uint64_t tally_bucket_sum(const struct tally *t, uint32_t cell, u128 key, unsigned rest);
+unsigned tally_bucket_count(const struct tally *t, uint32_t cell);
 
 /* Its first line tells where to look in the next ones: fetch them all at once. */
 static inline void bucket_prefetch(const struct tally *t, uint32_t cell)
@@ -219,7 +219,7 @@ static inline void bucket_prefetch(const struct tally *t, uint32_t cell)
 enum { LOSSY_MAX = 4, LOSSY_LEAST = 4 };
 
 /* Of the bucket at *ref only the few biggest stay, the others go into the rest. Needs no memory. */
-void bucket_fold(struct tally *t, uint32_t *ref, unsigned below);
+void tally_bucket_fold(struct tally *t, uint32_t *ref, unsigned below);
 /* Moves the few biggest to the front; how many. */
 unsigned items_biggest(struct item *items, unsigned n);
 

@@ -49,7 +49,7 @@ static inline bool step(struct lane *l, const struct question *q)
 	if (ref_is_lossy(l->ref))
 		l->rests += l->amount - ref_kept(l->t, l->ref);
 	if (!ref_is_node(l->ref))
-		return answer(l, bucket_sum(l->t, ref_cell(l->ref), q->key, q->rest));
+		return answer(l, tally_bucket_sum(l->t, ref_cell(l->ref), q->key, q->rest));
 	n = node_at(l->t, l->ref);
 	shift = ref_shift(l->ref);
 	branch = branch_of(q->key, shift);
