@@ -288,17 +288,15 @@ static struct series *open_locked(struct series_all *all, struct slice name, str
 struct series *series_open(struct series_all *all, struct slice name, struct monitor monitor,
 			   const char **why)
 {
-	struct series *s = made_by_anyone(all, name, monitor);
+	struct series *s = series_find(all, name, monitor);
 
-	if (s != NULL)
+	if (s != NULL && s->event < 0)
 		return s;
-	*why = check_name(name);
+	*why = s != NULL ? series_wrong("series %.*s with this monitor is built in",
+					SLICE_ARGS(name))
+			 : check_name(name);
 	if (*why != NULL)
 		return NULL;
-	if (builtin_named(all, name, monitor) != NULL) {
-		*why = series_wrong("series %.*s with this monitor is built in", SLICE_ARGS(name));
-		return NULL;
-	}
 	pthread_mutex_lock(&all->lock);
 	s = open_locked(all, name, monitor, why);
 	pthread_mutex_unlock(&all->lock);

@@ -182,14 +182,16 @@ static bool drop_one_text(struct ring *r)
 		r->first_used = oldest;
 	for (uint64_t n = r->first_used; n <= r->newest; n++) {
 		struct window *w = ring_window(r, n);
+		uint64_t sum;
 
 		if (w == NULL || w->keys.entries == 0) {
 			r->first_used += is_first;
 			continue;
 		}
 		is_first = false;
+		sum = w->keys.sum;
 		if (keys_drop_oldest(&w->keys)) {
-			r->keys_dropped++;
+			r->keys_dropped += w->keys.sum != sum; /* it may have nothing left */
 			return true;
 		}
 	}

@@ -338,6 +338,18 @@ const char *series_sliding(struct series *s, const struct series_key *key, struc
 	return NULL;
 }
 
+static void describe_ring(const struct ring *r, struct series_info *out)
+{
+	out->is.max_bytes = store_limit(r->store);
+	out->bytes = store_bytes(r->store);
+	out->keys_dropped = r->keys_dropped;
+	out->folds = r->folds;
+	for (uint32_t i = 0; i < r->slots; i++)
+		out->windows_used += r->windows[i] != NULL && !window_is_empty(r->windows[i]);
+	if (out->windows_used > 0 || out->events > 0)
+		out->window = r->newest;
+}
+
 void series_describe(struct series *s, struct series_info *out)
 {
 	uint64_t now_ms = clock_wall_ms();
@@ -349,17 +361,8 @@ void series_describe(struct series *s, struct series_info *out)
 	out->events = s->events;
 	out->folded_since_ms = s->full_since_ms;
 	if (s->ring != NULL) {
-		const struct ring *r = s->ring;
-
 		ring_advance(s->ring, now_ms);
-		out->window = s->events ? r->newest : 0;
-		out->bytes = store_bytes(r->store);
-		out->is.max_bytes = store_limit(r->store);
-		out->keys_dropped = r->keys_dropped;
-		out->folds = r->folds;
-		for (uint32_t i = 0; i < r->slots; i++)
-			out->windows_used += r->windows[i] != NULL &&
-					     !window_is_empty(r->windows[i]);
+		describe_ring(s->ring, out);
 	}
 	seq_unlock(&s->lock);
 }
@@ -385,7 +388,6 @@ bool series_load(struct series *s, uint64_t window, const struct tally_entry *en
 		return false;
 	w = ring_window_made(r, window);
 	fits = w == NULL || tally_load(&w->tally, &masked);
-	s->events += fits;
 	ring_shrink(r);
 	series_leave(s, now_ms);
 	return fits;
@@ -407,7 +409,6 @@ bool series_load_text(struct series *s, uint64_t window, struct slice text, uint
 	if (r == NULL)
 		return false;
 	fits = ring_put(r, window, &what, amount);
-	s->events += fits;
 	series_leave(s, now_ms);
 	return fits;
 }
