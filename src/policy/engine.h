@@ -72,7 +72,13 @@ const struct policy_host *policy_set_host(const struct policy_set *set);
 const char *policy_set_define(struct policy_set *set, const struct series_definition *definition)
 	__attribute__((warn_unused_result));
 /* True the first time that this set is asked for the bit: for what is worth saying once a load. */
+enum policy_once {
+	POLICY_ONCE_SERVICES = 1 << 0, /* and the next two: each of them (D50) */
+	POLICY_ONCE_CLUSTER = 1 << 3,  /* D54, D61 */
+};
 bool policy_set_once(struct policy_set *set, unsigned bit);
+/* "300,6", of the nth monitor. */
+const char *policy_set_monitor(const struct policy_set *set, unsigned n);
 const struct policy_conf *policy_set_conf(const struct policy_set *set); /* its stanzas are gone */
 
 #endif

@@ -7,8 +7,8 @@
 #include "base/nearest.h"
 
 static const struct policy_fn *const tables[] = {
-	fn_audit_rows, fn_act_rows, fn_context_rows, fn_value_rows,
-	fn_text_rows, fn_number_rows, fn_absent_rows,
+	fn_audit_rows, fn_series_rows, fn_act_rows, fn_context_rows,
+	fn_value_rows, fn_text_rows, fn_number_rows, fn_absent_rows,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };
@@ -130,6 +130,11 @@ char fn_arg_kind(const struct policy_fn *fn, unsigned n)
 	return 0;
 }
 
+bool fn_takes_hash(const struct policy_fn *fn)
+{
+	return fn->args[0] == 'H';
+}
+
 bool fn_is_terminal(const struct policy_fn *fn, unsigned argc)
 {
 	/* Only an action that sets a code has a form which sets none. */
@@ -144,6 +149,20 @@ enum fn_status fn_failed(struct fn_call *call, const char *format, ...)
 	vsnprintf(call->error, sizeof call->error, format, args);
 	va_end(args);
 	return FN_FAILED;
+}
+
+struct audit_read *fn_read(struct fn_call *call, struct slice service)
+{
+	struct policy_run *run = call->run;
+	unsigned index = run->read_count++ % POLICY_READS_MAX;
+	struct audit_read *read = &run->reads[index];
+	size_t most = sizeof read->service - 1, len = service.len < most ? service.len : most;
+
+	memcpy(read->service, service.at, len);
+	read->service[len] = '\0';
+	read->is_series = false;
+	call->result.origin = (uint8_t)(index + 1);
+	return read;
 }
 
 static enum fn_status check(struct fn_call *call, unsigned argc, struct arity n)
@@ -175,6 +194,10 @@ static const char *coerce(struct arena *a, char kind, const struct value *v, str
 
 	*out = *v;
 	switch (kind) {
+	case 'H':
+		if (v->type == VALUE_HASH)
+			return NULL;
+		/* fall through */
 	case 's':
 		out->type = VALUE_STRING;
 		out->origin = (uint8_t)value_origin(v);
@@ -222,6 +245,10 @@ enum fn_status fn_call(struct fn_call *call, const struct value *argv, unsigned 
 		n.max = FN_ARGS_MAX;
 	call->error[0] = '\0';
 	call->result = VALUE_STR(SLICE(""));
+	call->second.type = VALUE_NONE;
+	call->steps = 0;
+	if (fn_takes_hash(fn) && argc > 0 && argv[0].type == VALUE_HASH)
+		n.min = n.max = 1;
 	if (check(call, argc, n) != FN_OK)
 		return FN_FAILED;
 	for (unsigned i = 0; i < argc; i++) {

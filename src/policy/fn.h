@@ -23,6 +23,7 @@ enum fn_flag {
 	FN_AUDIT = 1 << 7,    /* needs inbound_audit (D110) */
 	FN_ABSENT = 1 << 8,   /* known by name, not there yet; call is NULL */
 	FN_TIER_C = 1 << 9,   /* with FN_ABSENT: nor will it be (D91; the stub is the engine's) */
+	FN_CLUSTER = 1 << 10, /* asks all nodes (D54) */
 };
 
 /* msys.core.VALIDATE_*, what Lua callouts return. VCTX_CONN is CTX_CONN, VCTX_MESS CTX_MESS. */
@@ -35,10 +36,11 @@ struct fn_call;
 
 /*
  * args: a letter each: s string, n whole number, d decimal (a number or a text: value_to_decimal
- * takes it), l list, h hash, v as it is; what follows '?' may be left out; '+' ties one to the one
- * before it: a script gives both or neither; '*' at the end: any number more of the last, up to
- * FN_ARGS_MAX. The object of a method is not among them. tags are those that a Sieve call may
- * carry beside them ("localpart domain", blank-separated; NULL none).
+ * takes it), l list, h hash, v as it is; H, as the first: a hash, which is then the only argument,
+ * or else as s; what follows '?' may be left out; '+' ties one to the one before it: a script gives
+ * both or neither; '*' at the end: any number more of the last, up to FN_ARGS_MAX. The object of a
+ * method is not among them. tags are those that a Sieve call may carry beside them ("localpart
+ * domain ip=", blank-separated; NULL none); one that ends in '=' takes a value with it.
  *
  * call is NULL for names that are only known: FN_ABSENT, and ec_include, which the Sieve++ machine
  * does itself.
@@ -59,11 +61,14 @@ struct fn_call {
 	const struct value *args; /* coerced; VALUE_NONE where an optional one is missing */
 	unsigned argc;		  /* given */
 	struct slice tag;	  /* the one of fn->tags that was given, or empty */
+	const struct value *tag_value; /* what it took; NULL: nothing */
 	const char *file;
 	unsigned line;
 	unsigned cause;		  /* origin (struct value) of what led here; 0: the arguments' */
 	bool *error_continue;	  /* ec_error_mode's switch for this run; NULL in Lua */
 	struct value result;
+	struct value second;	  /* Lua sees it too; VALUE_NONE: there is none */
+	unsigned steps;		  /* what it cost beyond a call's usual share */
 	char error[256];
 };
 
@@ -77,6 +82,8 @@ unsigned fn_args_max(const struct policy_fn *fn); /* UINT_MAX: no end */
 bool fn_args_torn(const struct policy_fn *fn, unsigned argc); /* '+' ties more to the last */
 char fn_arg_kind(const struct policy_fn *fn, unsigned n); /* the letter; 0: no such argument */
 
+bool fn_takes_hash(const struct policy_fn *fn); /* H; fn_args_min is of the other form */
+
 /* Whether a call with so many arguments ends the script: a bare ec_disconnect does not (D22). */
 bool fn_is_terminal(const struct policy_fn *fn, unsigned argc);
 
@@ -88,11 +95,16 @@ bool fn_is_terminal(const struct policy_fn *fn, unsigned argc);
  */
 enum fn_status fn_call(struct fn_call *call, const struct value *argv, unsigned argc);
 
+/* A count was read that the result is made of: what led to whatever is done with it. The caller
+ * fills in which, and how many. */
+struct audit_read *fn_read(struct fn_call *call, struct slice service);
+
 enum fn_status fn_failed(struct fn_call *call, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* The rows, by theme. Each ends with a name of NULL. */
 extern const struct policy_fn fn_audit_rows[];	 /* fn_audit.c: live counts */
+extern const struct policy_fn fn_series_rows[];	 /* fn_series.c: windows of time */
 extern const struct policy_fn fn_act_rows[];	 /* fn_act.c: delay, answer, close, count, log */
 extern const struct policy_fn fn_context_rows[]; /* fn_context.c: contexts, envelope, macros */
 extern const struct policy_fn fn_value_rows[];	 /* fn_value.c: hashes, lists, tests of values */

@@ -1,85 +1,7 @@
 /* Live counts for scripts (behaviour 3.3, 3.4). */
 #include <stdio.h>
 
-#include "policy/fn.h"
-
-/* What a CIDR argument means: one block, or everything of both families (D48). */
-struct blocks {
-	struct cidr block[2];
-	unsigned count;
-};
-
-enum { MASK_EXACT = 32 };
-
-static void blocks_one(struct blocks *out, struct cidr block)
-{
-	out->block[0] = block;
-	out->count = 1;
-}
-
-/* The current peer's block of that length, written or defaulted (D45). */
-static const char *blocks_implied(const struct policy_run *run, unsigned len, struct blocks *out)
-{
-	static const struct addr v4 = { .family = ADDR_V4 }, v6 = { .family = ADDR_V6 };
-	const struct policy_conf *conf = policy_set_conf(run->set);
-	const struct addr *peer = &run->facts->peer;
-	bool mapped = false;
-
-	if (peer->family == ADDR_NONE)
-		return "there is no current peer, and no address was given";
-	for (unsigned i = 0; peer->family == ADDR_V6 && i < conf->mask_map_count && !mapped; i++) {
-		mapped = conf->mask_map[i].from == len;
-		if (mapped)
-			len = conf->mask_map[i].to;
-	}
-	if (len == 0) {
-		*out = (struct blocks){ { cidr_of(&v4, 0), cidr_of(&v6, 0) }, 2 };
-		return NULL;
-	}
-	if (len == MASK_EXACT && !mapped)
-		len = addr_bits(peer);
-	blocks_one(out, cidr_of(peer, len)); /* which cuts what is too long for IPv4 */
-	return NULL;
-}
-
-/* ADDR/LEN, ADDR, /LEN, or nothing. */
-static const char *blocks_of(const struct policy_run *run, const struct value *arg,
-			     struct blocks *out)
-{
-	struct slice text;
-	struct cidr block;
-	const char *wrong;
-	uint64_t len;
-
-	if (arg->type == VALUE_NONE)
-		return blocks_implied(run, MASK_EXACT, out);
-	text = slice_trim(arg->string);
-	if (text.len > 0 && text.at[0] == '/') {
-		text = (struct slice){ text.at + 1, text.len - 1 };
-		if (text.len > 3 || !slice_number(text, 128, &len))
-			return "a mask is /0 to /128";
-		return blocks_implied(run, (unsigned)len, out);
-	}
-	wrong = cidr_parse(text, &block);
-	if (wrong == NULL)
-		blocks_one(out, block);
-	return wrong;
-}
-
-/* Remember it as what led to whatever is done with the result. */
-static uint8_t read_add(struct policy_run *run, struct slice service, const struct cidr *block,
-			uint64_t count)
-{
-	unsigned index = run->read_count++ % POLICY_READS_MAX;
-	struct audit_read *read = &run->reads[index];
-	size_t len = service.len < sizeof read->service ? service.len : sizeof read->service - 1;
-
-	memcpy(read->service, service.at, len);
-	read->service[len] = '\0';
-	read->block = *block;
-	read->count = count;
-	return (uint8_t)(index + 1);
-}
+#include "policy/fn_blocks.h"
 
 /*
  * Services that only a cluster fills. Alone, inbound_cidr reads SMTP and the others nothing, which
@@ -105,7 +27,7 @@ static bool is_missing(struct fn_call *call, struct slice service)
 			fn_failed(call, "%s", text);
 			return true;
 		}
-		if (policy_set_once(set, 1u << i))
+		if (policy_set_once(set, POLICY_ONCE_SERVICES << i))
 			host->logged(host->owner, LOG_WARN, call->run->facts, call->file,
 				     call->line, slice_of(text));
 	}
@@ -116,17 +38,15 @@ static enum fn_status count(struct fn_call *call, struct slice service, const st
 {
 	struct policy_run *run = call->run;
 	const struct policy_host *host = policy_set_host(run->set);
+	struct audit_read *read;
 	struct blocks blocks;
 	uint64_t total = 0, n;
 	const char *wrong;
 
 	if (is_missing(call, service))
 		return FN_FAILED;
-	wrong = blocks_of(run, cidr, &blocks);
-	if (wrong != NULL && cidr->type == VALUE_STRING)
-		return fn_failed(call, "\"%.*s\": %s", SLICE_ARGS(cidr->string), wrong);
-	if (wrong != NULL)
-		return fn_failed(call, "%s", wrong);
+	if (blocks_read(call, cidr, &blocks) != FN_OK)
+		return FN_FAILED;
 	for (unsigned i = 0; i < blocks.count; i++) {
 		wrong = host->count(host->owner, run->facts, service, &blocks.block[i], &n);
 		if (wrong != NULL)
@@ -134,7 +54,9 @@ static enum fn_status count(struct fn_call *call, struct slice service, const st
 		total += n;
 	}
 	call->result = VALUE_NUM((int64_t)total);
-	call->result.origin = read_add(run, service, &blocks.block[0], total);
+	read = fn_read(call, service);
+	read->block = blocks.block[0];
+	read->count = total;
 	return FN_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "policy/engine.h"
+#include "series/series.h"
 
 static const char no_wait_here[] = "a script cannot wait in the accept phase"; /* D113 */
 
@@ -40,7 +41,10 @@ struct policy_set {
 	atomic_uint refs;
 	atomic_uint said_once; /* bits: see policy_set_once */
 	const struct policy_host *host; /* borrowed */
-	struct policy_conf conf;	/* mask_map is ours */
+	struct policy_conf conf;	/* mask_map and monitors are ours */
+	char (*monitor_names)[MONITOR_TEXT_MAX];
+	struct series_definition *definitions;
+	unsigned definition_count;
 	struct spares *workers; /* one of each */
 	unsigned phases;
 	bool has_slots; /* some engine keeps things for sessions */
@@ -76,19 +80,31 @@ static bool module_load(struct policy_set *set, const struct policy_stanza *stan
 	return true;
 }
 
+static void *array_copy(const void *from, size_t count, size_t size)
+{
+	void *copy = mem_array(count, size);
+
+	if (count > 0)
+		memcpy(copy, from, count * size);
+	return copy;
+}
+
 static struct policy_set *set_new(const struct policy_conf *conf, const struct policy_host *host)
 {
 	struct policy_set *set = mem_new(sizeof *set + conf->stanza_count * sizeof set->modules[0]);
-	struct policy_mask_map *map = mem_array(conf->mask_map_count, sizeof *map);
 
-	if (conf->mask_map_count > 0)
-		memcpy(map, conf->mask_map, conf->mask_map_count * sizeof *map);
 	set->refs = 1;
 	set->host = host;
 	set->conf = *conf;
 	set->conf.stanzas = NULL;
 	set->conf.stanza_count = 0;
-	set->conf.mask_map = map;
+	set->conf.mask_map = array_copy(conf->mask_map, conf->mask_map_count,
+					sizeof *conf->mask_map);
+	set->conf.monitors = array_copy(conf->monitors, conf->monitor_count,
+					sizeof *conf->monitors);
+	set->monitor_names = mem_array(conf->monitor_count, sizeof *set->monitor_names);
+	for (unsigned i = 0; i < conf->monitor_count; i++)
+		monitor_print(conf->monitors[i], set->monitor_names[i]);
 	if (set->conf.max_tarpit_ms == 0)
 		set->conf.max_tarpit_ms = MAX_TARPIT_MS;
 	if (set->conf.workers == 0)
@@ -142,6 +158,9 @@ static void set_free(struct policy_set *set)
 		m->engine->unload(m->loaded);
 	}
 	free((void *)set->conf.mask_map);
+	free((void *)set->conf.monitors);
+	free(set->monitor_names);
+	free(set->definitions);
 	free(set->workers);
 	free(set);
 }
@@ -176,6 +195,33 @@ const struct policy_host *policy_set_host(const struct policy_set *set)
 const struct policy_conf *policy_set_conf(const struct policy_set *set)
 {
 	return &set->conf;
+}
+
+const char *policy_set_monitor(const struct policy_set *set, unsigned n)
+{
+	return set->monitor_names[n];
+}
+
+const char *policy_set_define(struct policy_set *set, const struct series_definition *definition)
+{
+	struct series_definition *at = set->definitions, *end = at + set->definition_count;
+
+	while (at != end && strcmp(at->name, definition->name) != 0)
+		at++;
+	if (at != end)
+		return series_definition_equal(at, definition)
+			       ? NULL
+			       : "another script has defined this series otherwise";
+	if (set->definition_count == SERIES_MOST)
+		return "there are too many series";
+	set->definitions = mem_resize(set->definitions, set->definition_count + 1, sizeof *at);
+	set->definitions[set->definition_count++] = *definition;
+	return NULL;
+}
+
+const struct series_definition *policy_set_definition(const struct policy_set *set, unsigned n)
+{
+	return n < set->definition_count ? &set->definitions[n] : NULL;
 }
 
 static struct turn *turn_take(struct policy_set *set, const struct facts *facts)

@@ -1,5 +1,6 @@
 #include "policy/value.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 /*
@@ -122,6 +123,26 @@ bool number_parse(struct slice text, int64_t *out)
 			return false;
 	}
 	*out = n;
+	return true;
+}
+
+bool size_parse(struct slice text, uint64_t *out)
+{
+	static const char suffixes[] = "bkmg";
+	struct slice digits = slice_trim(text);
+	const char *suffix = NULL;
+	unsigned shift = 0;
+	uint64_t n;
+
+	if (digits.len > 1)
+		suffix = strchr(suffixes, tolower((unsigned char)digits.at[digits.len - 1]));
+	if (suffix != NULL && *suffix != '\0') {
+		shift = 10 * (unsigned)(suffix - suffixes);
+		digits = slice_trim((struct slice){ digits.at, digits.len - 1 });
+	}
+	if (!slice_number(digits, (uint64_t)INT64_MAX >> shift, &n))
+		return false;
+	*out = n << shift;
 	return true;
 }
 

@@ -48,6 +48,8 @@ bool value_is_true(const struct value *v); /* D18 */
 
 /* "12", " -3.7 " cut to -3; false: no number */
 bool number_parse(struct slice text, int64_t *out);
+/* Octets: "12", "20m"; the suffixes are b, k, m, g in steps of 1024, in either case (7.5). */
+bool size_parse(struct slice text, uint64_t *out);
 
 struct value_hash *value_hash_new(struct arena *a); /* NULL: over the limit */
 bool value_hash_set(struct arena *a, struct value_hash *h, struct slice key, const struct value *v);

@@ -36,7 +36,7 @@ static void *scriptlet_load(const struct policy_stanza *stanza, struct policy_se
 		struct lua_worker *w = mem_new(sizeof *w);
 
 		s->workers[s->count++] = w;
-		good = lua_worker_open(w, stanza, policy_set_host(set), complaints);
+		good = lua_worker_open(w, stanza, set, complaints);
 	}
 	if (good)
 		return s;

@@ -12,8 +12,25 @@ enum { ACTION_STEPS = 1000, VALUE_STEPS = 20 };
 
 static const char no_memory[] = "the script has used up its memory";
 
-/* What a table may hold for a function: words and numbers, not tables. */
-static void scalar_get(lua_State *L, struct arena *a, int at, struct value *out)
+/* An address where one is asked for may be an accept construct or a socket address. */
+static bool userdata_get(lua_State *L, struct policy_run *run, int at, struct value *out)
+{
+	char text[ADDR_TEXT_MAX];
+	const struct addr *addr;
+
+	*out = (struct value){ .type = VALUE_STRING };
+	if (lua_str_get(L, at, &out->string))
+		return true;
+	addr = lua_object_is(L, at, LUA_OBJECT_AC) ? &run->facts->peer : lua_sockaddr_get(L, at);
+	if (!addr || addr->family == ADDR_NONE)
+		return false;
+	if (!arena_copy(&run->arena, slice_of(addr_print(addr, text)), &out->string))
+		luaL_error(L, "%s", no_memory);
+	return true;
+}
+
+/* What a table may hold for a function: words, numbers and addresses, not tables. */
+static void scalar_get(lua_State *L, struct policy_run *run, int at, struct value *out)
 {
 	char text[32];
 	lua_Number n;
@@ -23,7 +40,7 @@ static void scalar_get(lua_State *L, struct arena *a, int at, struct value *out)
 	case LUA_TNONE:
 		*out = (struct value){ .type = VALUE_NONE };
 		return;
-	case LUA_TSTRING:
+	case LUA_TSTRING: /* nearly always */
 		*out = (struct value){ .type = VALUE_STRING };
 		out->string.at = lua_tolstring(L, at, &out->string.len);
 		return;
@@ -39,9 +56,13 @@ static void scalar_get(lua_State *L, struct arena *a, int at, struct value *out)
 		}
 		snprintf(text, sizeof text, "%.14g", n);
 		*out = (struct value){ .type = VALUE_STRING };
-		if (!arena_copy(a, slice_of(text), &out->string))
+		if (!arena_copy(&run->arena, slice_of(text), &out->string))
 			luaL_error(L, "%s", no_memory);
 		return;
+	case LUA_TUSERDATA:
+		if (userdata_get(L, run, at, out))
+			return;
+		/* fall through */
 	default:
 		luaL_error(L, "a %s cannot be given here", luaL_typename(L, at));
 	}
@@ -59,25 +80,25 @@ static bool is_list(lua_State *L, int at)
 	return false;
 }
 
-static void list_get(lua_State *L, struct arena *a, int at, struct value *out)
+static void list_get(lua_State *L, struct policy_run *run, int at, struct value *out)
 {
 	uint32_t count = (uint32_t)lua_objlen(L, at);
-	struct value *members = arena_take(a, (count ? count : 1) * sizeof *members);
+	struct value *members = arena_take(&run->arena, (count ? count : 1) * sizeof *members);
 
 	if (!members)
 		luaL_error(L, "%s", no_memory);
 	lua_limits_charge(L, count);
 	for (uint32_t i = 0; i < count; i++) {
 		lua_rawgeti(L, at, (int)i + 1);
-		scalar_get(L, a, -1, &members[i]);
+		scalar_get(L, run, lua_gettop(L), &members[i]);
 		lua_pop(L, 1);
 	}
 	*out = (struct value){ .type = VALUE_LIST, .count = count, .list = members };
 }
 
-static void hash_get(lua_State *L, struct arena *a, int at, struct value *out)
+static void hash_get(lua_State *L, struct policy_run *run, int at, struct value *out)
 {
-	struct value_hash *hash = value_hash_new(a);
+	struct value_hash *hash = value_hash_new(&run->arena);
 	struct slice key;
 	struct value v;
 
@@ -86,52 +107,21 @@ static void hash_get(lua_State *L, struct arena *a, int at, struct value *out)
 		if (lua_type(L, -2) != LUA_TSTRING)
 			luaL_error(L, "the names in a table of options are strings");
 		key.at = lua_tolstring(L, -2, &key.len);
-		scalar_get(L, a, -1, &v);
-		if (!hash || !value_hash_set(a, hash, key, &v))
+		scalar_get(L, run, lua_gettop(L), &v);
+		if (!hash || !value_hash_set(&run->arena, hash, key, &v))
 			luaL_error(L, "%s", no_memory);
 	}
 	*out = (struct value){ .type = VALUE_HASH, .hash = hash };
 }
 
-/* An address where one is asked for may be an accept construct or a socket address. */
-static void address_get(lua_State *L, struct arena *a, const struct addr *addr, struct value *out)
-{
-	char text[ADDR_TEXT_MAX];
-
-	*out = (struct value){ .type = VALUE_STRING };
-	if (!arena_copy(a, slice_of(addr_print(addr, text)), &out->string))
-		luaL_error(L, "%s", no_memory);
-}
-
 static void value_get(lua_State *L, struct policy_run *run, int at, struct value *out)
 {
-	const struct addr *addr;
-
-	switch (lua_type(L, at)) {
-	case LUA_TSTRING: /* nearly always */
-		*out = (struct value){ .type = VALUE_STRING };
-		out->string.at = lua_tolstring(L, at, &out->string.len);
-		return;
-	case LUA_TTABLE:
-		if (is_list(L, at))
-			list_get(L, &run->arena, at, out);
-		else
-			hash_get(L, &run->arena, at, out);
-		return;
-	case LUA_TUSERDATA:
-		*out = (struct value){ .type = VALUE_STRING };
-		if (lua_str_get(L, at, &out->string))
-			return;
-		addr = lua_object_is(L, at, LUA_OBJECT_AC) ? &run->facts->peer
-							   : lua_sockaddr_get(L, at);
-		if (addr && addr->family != ADDR_NONE) {
-			address_get(L, &run->arena, addr, out);
-			return;
-		}
-		/* fall through */
-	default:
-		scalar_get(L, &run->arena, at, out);
-	}
+	if (!lua_istable(L, at))
+		scalar_get(L, run, at, out);
+	else if (is_list(L, at))
+		list_get(L, run, at, out);
+	else
+		hash_get(L, run, at, out);
 }
 
 static void value_push(lua_State *L, struct value v)
@@ -207,6 +197,7 @@ static int row_call(lua_State *L)
 	call.run = w->run;
 	call.fn = fn;
 	call.tag = SLICE("");
+	call.tag_value = NULL;
 	at.line = 0; /* nobody asks where a count was read */
 	call.file = fn->flags & FN_AUDIT ? "" : lua_worker_where(L, &at);
 	call.line = at.line;
@@ -214,10 +205,14 @@ static int row_call(lua_State *L)
 	call.error_continue = NULL;
 	if (fn_call(&call, argv, (unsigned)argc) != FN_OK)
 		return luaL_error(L, "%s", call.error);
+	lua_limits_charge(L, call.steps);
 	if (!(fn->flags & (FN_VALUE | FN_TEST)))
 		return 0;
 	value_push(L, call.result);
-	return 1;
+	if (call.second.type == VALUE_NONE)
+		return 1;
+	value_push(L, call.second);
+	return 2;
 }
 
 static void row_push(lua_State *L, const struct policy_fn *fn)

@@ -103,16 +103,17 @@ static bool script_load(struct lua_worker *w, const struct policy_script *script
 }
 
 bool lua_worker_open(struct lua_worker *w, const struct policy_stanza *stanza,
-		     const struct policy_host *host, struct complaints *complaints)
+		     struct policy_set *set, struct complaints *complaints)
 {
 	bool good = true;
 
-	*w = (struct lua_worker){ .host = host, .facts = &lua_nobody,
+	*w = (struct lua_worker){ .set = set, .host = policy_set_host(set), .facts = &lua_nobody,
 				 .stub_unavailable = stanza->stub_unavailable };
 	w->L = lua_limits_open(&w->limits);
 	lua_libs_open(w->L);
 	lua_source_open(w->L);
 	lua_fn_open(w->L);
+	lua_series_open(w->L);
 	lua_boxes_open(w->L);
 	lua_objects_open(w);
 	lua_msys_open(w->L);

@@ -52,6 +52,7 @@ struct lua_worker {
 	lua_State *thread; /* what callouts run in, again and again; a new one after a failure */
 	int thread_ref;
 	int objects[LUA_OBJECTS];
+	struct policy_set *set;	     /* borrowed: ours */
 	const struct policy_host *host;
 	struct policy_run *run;	     /* NULL: none; then there is no session to ask about */
 	const struct facts *facts;   /* whose log lines these are; never NULL */
@@ -74,7 +75,7 @@ static inline struct lua_worker *lua_worker_of(lua_State *L)
 
 /* lua_load.c: loads the stanza's scripts and runs their init. false: there are complaints. */
 bool lua_worker_open(struct lua_worker *w, const struct policy_stanza *stanza,
-		     const struct policy_host *host, struct complaints *complaints);
+		     struct policy_set *set, struct complaints *complaints);
 void lua_worker_close(struct lua_worker *w);
 
 /* Asks the modules about run->phase. */
@@ -125,6 +126,9 @@ int lua_sockaddr_push(lua_State *L, const struct addr *addr,
 		      uint16_t port);			    /* 0: no address, nothing pushed */
 const struct addr *lua_sockaddr_get(lua_State *L, int arg); /* NULL: it is none */
 void lua_metatable_hide(lua_State *L);
+
+/* lua_series.c: msys.audit_series.define. */
+void lua_series_open(lua_State *L);
 
 /* lua_msys.c: registerModule, msys.core, print, _TLS. */
 void lua_msys_open(lua_State *L);

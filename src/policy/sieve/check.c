@@ -4,6 +4,8 @@
 
 #include "base/addr.h"
 #include "base/nearest.h"
+#include "policy/fn_blocks.h"
+#include "series/monitor.h"
 
 struct checker {
 	const char *file;
@@ -34,13 +36,18 @@ static bool constant_of(const struct arg *arg, struct slice *out)
 	return arg != NULL && arg->kind == ARG_STRING && sieve_text_is_constant(&arg->text, out);
 }
 
-static bool has_word(const char *words, struct slice word)
+/* Whether these tags have this one, and whether it takes a value ("ip="). */
+static bool tag_find(const char *tags, struct slice name, bool *takes_out)
 {
-	struct slice rest = slice_of(words != NULL ? words : "");
+	struct slice rest = slice_of(tags != NULL ? tags : ""), known;
 
-	while (rest.len > 0)
-		if (slice_equal_nocase(slice_cut(rest, ' ', &rest), word))
+	while (rest.len > 0) {
+		known = slice_cut(rest, ' ', &rest);
+		*takes_out = known.at[known.len - 1] == '=';
+		known.len -= *takes_out;
+		if (slice_equal_nocase(known, name))
 			return true;
+	}
 	return false;
 }
 
@@ -99,11 +106,33 @@ static void unknown_tag(struct checker *c, const struct call *call, const struct
 	      own != NULL ? own : "");
 }
 
+/* The argument behind a tag of the function's own, taken out of the list. */
+static void take_tag_value(struct checker *c, struct call *call, struct arg **link)
+{
+	struct arg *arg = *link;
+	struct slice text;
+	struct addr addr;
+	const char *wrong = NULL;
+
+	if (arg == NULL || arg->kind == ARG_TAG) {
+		WRONG(c, arg != NULL ? arg->at : call->at, ":%.*s needs a value after it",
+		      SLICE_ARGS(call->tag));
+		return;
+	}
+	*link = arg->next;
+	call->argc--;
+	call->tag_value = arg;
+	if (constant_of(arg, &text))
+		wrong = addr_parse(text, &addr); /* :ip, and there is no other */
+	if (wrong != NULL)
+		WRONG(c, arg->at, ":%.*s: %s", SLICE_ARGS(call->tag), wrong);
+}
+
 /* Tags may stand anywhere among the arguments (D15). What they mean: *match, call->tag. */
 static void take_tags(struct checker *c, struct call *call, struct match *match)
 {
 	struct arg **link = &call->args;
-	bool has_type = false, takes_relation;
+	bool has_type = false, takes_relation, takes_value;
 
 	while (*link != NULL) {
 		struct arg *tag = *link;
@@ -124,13 +153,16 @@ static void take_tags(struct checker *c, struct call *call, struct match *match)
 			has_type = true;
 			if (takes_relation)
 				take_relation(c, call, link, match);
-		} else if (call->fn == NULL || !has_word(call->fn->tags, tag->name)) {
+		} else if (call->fn == NULL ||
+			   !tag_find(call->fn->tags, tag->name, &takes_value)) {
 			unknown_tag(c, call, tag, match != NULL);
 		} else if (call->tag.len > 0) {
 			WRONG(c, tag->at, "second tag \":%.*s\", expected only one",
 			      SLICE_ARGS(tag->name));
 		} else {
 			call->tag = tag->name;
+			if (takes_value)
+				take_tag_value(c, call, link);
 		}
 	}
 }
@@ -148,18 +180,34 @@ static void check_match(struct checker *c, struct spot spot, const struct match 
 		WRONG(c, spot, "the relation bitwise-and needs :comparator \"i;ascii-numeric\"");
 }
 
+static struct slice text_of(const struct value *v)
+{
+	return v->type == VALUE_STRING ? v->string : SLICE("");
+}
+
 static const char *mask_fault(const struct value *v)
 {
-	struct slice text = v->type == VALUE_STRING ? slice_trim(v->string) : SLICE("");
-	struct cidr block;
-	int64_t len;
+	static const char why[] = "a mask is /0 to /128";
+	unsigned len;
 
-	if (text.len == 0 || text.at[0] != '/')
-		return cidr_parse(text, &block);
-	if (text.len > 1 && text.at[1] >= '0' && text.at[1] <= '9' &&
-	    number_parse((struct slice){ text.at + 1, text.len - 1 }, &len) && len <= 128)
-		return NULL;
-	return "a mask is /0 to /128";
+	if (v->type == VALUE_NUMBER)
+		return v->number >= 0 && v->number <= 128 ? NULL : why;
+	return blocks_mask(text_of(v), &len);
+}
+
+static const char *block_fault(const struct value *v)
+{
+	struct slice text = slice_trim(text_of(v));
+	struct cidr block;
+
+	return text.len > 0 && text.at[0] == '/' ? mask_fault(v) : cidr_parse(text, &block);
+}
+
+static const char *monitor_fault(const struct value *v)
+{
+	struct monitor monitor;
+
+	return monitor_parse(text_of(v), &monitor);
 }
 
 /* What is no number is the row's to complain about. */
@@ -176,9 +224,18 @@ static const struct {
 	unsigned arg;
 	const char *(*fault)(const struct value *v);
 } narrow_args[] = {
-	{ "audit_connections_on_listener", 0, mask_fault },
-	{ "audit_connections_on_service", 0, mask_fault },
-	{ "audit_service", 1, mask_fault },
+	{ "audit_connections_on_listener", 0, block_fault },
+	{ "audit_connections_on_service", 0, block_fault },
+	{ "audit_service", 1, block_fault },
+	{ "audit_series", 1, monitor_fault },
+	{ "audit_series", 2, mask_fault },
+	{ "audit_series_add", 1, monitor_fault },
+	{ "ec_ip_connections", 1, mask_fault },
+	{ "ec_ip_receptions", 1, mask_fault },
+	{ "ec_ip_rejections", 1, mask_fault },
+	{ "ec_ip_connections_cluster", 1, mask_fault },
+	{ "ec_ip_receptions_cluster", 1, mask_fault },
+	{ "ec_ip_rejections_cluster", 1, mask_fault },
 	{ "ec_action", 0, code_fault },
 	{ "ec_disconnect", 0, code_fault },
 };
@@ -218,12 +275,21 @@ static const char *literal_fault(const struct policy_fn *fn, unsigned n, const s
 	return wrong != NULL ? wrong : narrow_fault(fn, n, &v);
 }
 
+/* A hash, which then stands alone: it can only be told from another value at run time. */
+static bool may_be_hash(const struct call *call)
+{
+	return fn_takes_hash(call->fn) && call->argc == 1 &&
+	       (call->args->kind == ARG_VARIABLE || call->args->kind == ARG_SUBSCRIPT);
+}
+
 static void check_args(struct checker *c, const struct call *call, const struct arg *right)
 {
 	const struct policy_fn *fn = call->fn;
 	unsigned min = fn_args_min(fn), max = fn_args_max(fn), n = 0;
 	const char *and_right = right != NULL ? " and a value to compare with" : "";
 
+	if (may_be_hash(call))
+		return;
 	if (call->argc < min || call->argc > max) {
 		if (min == max)
 			WRONG(c, call->at, "%s takes %u argument%s%s, not %u", fn->name, min,

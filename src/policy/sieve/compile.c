@@ -182,14 +182,16 @@ static void compile_arg(struct compiler *c, const struct arg *arg)
 static void compile_function(struct compiler *c, const struct call *call)
 {
 	struct program *p = c->program;
-	struct call_site site = { call->fn, call->tag, call->argc,
+	struct call_site site = { call->fn, call->tag, call->tag_value != NULL, call->argc,
 			     fn_is_terminal(call->fn, call->argc) };
 
 	for (const struct arg *arg = call->args; arg != NULL; arg = arg->next)
 		compile_arg(c, arg);
+	if (site.tag_takes)
+		compile_arg(c, call->tag_value);
 	c->line = call->at.line;
 	emit(c, OP_CALL, APPEND(p->sites, p->site_count, site));
-	c->stack -= call->argc;
+	c->stack -= call->argc + site.tag_takes;
 	pushed(c, 1);
 }
 

@@ -52,6 +52,7 @@ struct op {
 struct call_site {
 	const struct policy_fn *fn;
 	struct slice tag;
+	bool tag_takes; /* a value, which lies behind the arguments */
 	unsigned argc;
 	bool ends; /* the script, when it works (1.6) */
 };

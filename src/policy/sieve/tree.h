@@ -40,6 +40,7 @@ struct call {
 	enum call_kind kind;
 	const struct policy_fn *fn;
 	struct slice tag;
+	struct arg *tag_value; /* NULL: it takes none */
 };
 
 enum test_kind { TEST_TRUE, TEST_FALSE, TEST_NOT, TEST_ALLOF, TEST_ANYOF, TEST_CALL };

@@ -224,19 +224,20 @@ static bool do_call(struct vm *vm, const struct op *op, enum vm_step *over_out)
 	const struct call_site *site = &vm->frame->program->sites[op->x];
 	struct fn_call call;
 	size_t used = vm->run->arena.used;
-	const struct value *args = pop(vm, site->argc);
+	const struct value *args = pop(vm, site->argc + site->tag_takes);
 	struct value *v;
 	bool worked;
 
 	call.run = vm->run;
 	call.fn = site->fn;
 	call.tag = site->tag;
+	call.tag_value = site->tag_takes ? &args[site->argc] : NULL;
 	call.file = vm->frame->program->file;
 	call.line = op->line;
 	call.cause = vm->frame->cause[op->depth];
 	call.error_continue = &vm->goes_on;
 	worked = fn_call(&call, args, site->argc) == FN_OK;
-	vm->slice -= (int)((vm->run->arena.used - used) / BYTES_A_STEP);
+	vm->slice -= (int)(call.steps + (vm->run->arena.used - used) / BYTES_A_STEP);
 	if (worked && site->ends)
 		*over_out = site->fn->flags & FN_DONE ? VM_ANSWERED : VM_KEPT;
 	v = push(vm);

@@ -46,7 +46,7 @@ static void test_rows(void **state)
 	for (n = 0; (fn = fn_nth(n)) != NULL; n++) {
 		bool is_known_only = (fn->flags & FN_ABSENT) || strcmp(fn->name, "ec_include") == 0;
 
-		if (strspn(fn->args, "sndlhv?+*") != strlen(fn->args) || fn->phases == 0 ||
+		if (strspn(fn->args, "sndlhvH?+*") != strlen(fn->args) || fn->phases == 0 ||
 		    (fn->flags & (FN_SIEVE | FN_LUA)) == 0 || (fn->call == NULL) != is_known_only ||
 		    fn_find(fn->flags & (FN_SIEVE | FN_LUA), slice_of(fn->name)) != fn)
 			fail_msg("%s", fn->name);

@@ -1,0 +1,29 @@
+/*
+ * fn_blocks - what the address arguments of scripts mean (3.3): one block; or, for an implied /0,
+ * everything of both families (D48).
+ */
+#ifndef POLICY_FN_BLOCKS_H
+#define POLICY_FN_BLOCKS_H
+
+#include "policy/fn.h"
+
+struct blocks {
+	struct cidr block[2];
+	unsigned count;
+};
+
+enum { BLOCKS_MASK_IMPLIED = 32 };
+
+/* ADDR/LEN, ADDR, /LEN of the current peer, or nothing. Fails the call. */
+enum fn_status blocks_read(struct fn_call *call, const struct value *arg, struct blocks *out);
+
+extern const char blocks_no_peer[];
+
+/* NULL, or what is wrong. */
+/* The current peer's block of that length, written or defaulted (D45). */
+const char *blocks_implied(const struct policy_run *run, unsigned len, struct blocks *out);
+void blocks_one(struct blocks *out, struct cidr block);
+/* "24", "/24" */
+const char *blocks_mask(struct slice text, unsigned *len_out);
+
+#endif
