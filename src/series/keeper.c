@@ -334,17 +334,6 @@ static struct keeper_task *next_task(struct keeper *k)
 	return t;
 }
 
-static void do_tasks(struct keeper *k)
-{
-	struct keeper_task *t;
-
-	while ((t = next_task(k)) != NULL) {
-		if (do_task(k, t))
-			t->wrong[0] = '\0';
-		t->done(t);
-	}
-}
-
 void keeper_ask(struct keeper *k, struct keeper_task *task)
 {
 	pthread_mutex_lock(&k->lock);
@@ -372,6 +361,18 @@ static void inherit_if_told(struct keeper *k)
 		return;
 	keeper_load(k);
 	k->state = KEEPER_KEEPS;
+}
+
+static void do_tasks(struct keeper *k)
+{
+	struct keeper_task *t;
+
+	while ((t = next_task(k)) != NULL) {
+		inherit_if_told(k); /* what was told before the task was asked */
+		if (do_task(k, t))
+			t->wrong[0] = '\0';
+		t->done(t);
+	}
 }
 
 void keeper_inherit(struct keeper *k)

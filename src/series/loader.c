@@ -98,20 +98,6 @@ static bool is_called(const struct volume_about *about, const char *file)
 	return shelf_saved(name, &info) && strcmp(name, file) == 0;
 }
 
-/* Whose it is, if anybody's. */
-static struct series *home_of(struct series_all *all, const struct volume_about *about)
-{
-	struct slice name = slice_of(about->is.name);
-	const char *why;
-
-	if (about->event >= 0)
-		return series_builtin_named(all, (enum series_event)about->event,
-					    about->is.monitor);
-	if (about->is_defined)
-		return series_defined(all, name);
-	return series_open(all, name, about->is.monitor, &why);
-}
-
 static bool is_past(const struct volume *v)
 {
 	const struct monitor *m = &volume_about(v)->is.monitor;
@@ -156,11 +142,12 @@ static void load_file(struct loading *l, const char *file)
 {
 	char *path = path_of(l->dir, file), why[VOLUME_WHY_MAX];
 	struct volume *v = open_whole(path, why);
-	struct series *s = v != NULL ? home_of(l->all, volume_about(v)) : NULL;
+	bool is_own = v != NULL && is_called(volume_about(v), file);
+	struct series *s = is_own ? shelf_series(l->all, file) : NULL;
 
 	if (v == NULL) /* whatever the reason: the next save would write over it */
 		set_aside(l, path, why);
-	else if (!is_called(volume_about(v), file))
+	else if (!is_own)
 		set_aside(l, path, "it is the file of another series");
 	else if (s == NULL)
 		leave(v, path);

@@ -15,14 +15,14 @@ static bool is_plain(char c)
 /* With room for the longest that ours add, and for what is added to that. */
 enum { NAME_ROOM = SHELF_NAME_MAX - MONITOR_TEXT_MAX - SHELF_TIME_MAX - sizeof suffix_new };
 
-static bool encode(struct buf *to, const char *name)
+bool shelf_encode(struct buf *to, struct slice text)
 {
-	bool fine = *name != '\0';
+	bool fine = true;
 
-	for (; fine && *name != '\0'; name++)
-		fine = is_plain(*name) ? buf_add(to, name, 1)
-				       : buf_printf(to, "%%%02X", (unsigned char)*name);
-	return fine && to->len <= NAME_ROOM;
+	for (size_t i = 0; fine && i < text.len; i++)
+		fine = is_plain(text.at[i]) ? buf_add(to, &text.at[i], 1)
+					    : buf_printf(to, "%%%02X", (unsigned char)text.at[i]);
+	return fine;
 }
 
 static bool name_file(char out[SHELF_NAME_MAX], const char *before, const char *series,
@@ -31,8 +31,8 @@ static bool name_file(char out[SHELF_NAME_MAX], const char *before, const char *
 	struct buf name;
 	bool fine;
 
-	buf_init(&name, SHELF_NAME_MAX);
-	fine = encode(&name, series);
+	buf_init(&name, NAME_ROOM);
+	fine = shelf_encode(&name, slice_of(series)) && name.len > 0;
 	if (fine)
 		snprintf(out, SHELF_NAME_MAX, "%s%.*s%s", before, SLICE_ARGS(buf_slice(&name)),
 			 more);
@@ -88,8 +88,7 @@ static int hex(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* What encode makes, and nothing else: a name that could be written otherwise is not one of ours. */
-static bool decode(struct slice from, char *to, size_t room)
+bool shelf_decode(struct slice from, char *to, size_t room)
 {
 	size_t len = 0;
 
@@ -118,18 +117,55 @@ bool shelf_is_journal(const char *file, char *series, size_t room, uint64_t *end
 	const char *dot = strchr(file, '.');
 
 	return dot != NULL && read_time(dot + 1, end_s) &&
-	       decode((struct slice){ file, (size_t)(dot - file) }, series, room);
+	       shelf_decode((struct slice){ file, (size_t)(dot - file) }, series, room);
+}
+
+/* What a saved series' name says. */
+struct label {
+	bool is_built_in, has_monitor;
+	char series[SHELF_NAME_MAX];
+	struct monitor monitor;
+};
+
+static bool read_label(const char *file, struct label *out)
+{
+	struct slice monitor, name;
+
+	out->is_built_in = *file == '@';
+	name = slice_cut(slice_of(file + out->is_built_in), '@', &monitor);
+	out->has_monitor = monitor.len > 0;
+	return shelf_decode(name, out->series, sizeof out->series) &&
+	       (out->has_monitor || (!out->is_built_in && name.len == strlen(file))) &&
+	       (!out->has_monitor || monitor_parse(monitor, &out->monitor) == NULL);
 }
 
 bool shelf_is_saved(const char *file)
 {
-	struct slice monitor, name = slice_of(file + (*file == '@'));
-	char series[SHELF_NAME_MAX];
-	struct monitor m;
+	struct label label;
 
-	name = slice_cut(name, '@', &monitor);
-	return decode(name, series, sizeof series) &&
-	       (name.len == strlen(file) || monitor_parse(monitor, &m) == NULL);
+	return read_label(file, &label);
+}
+
+static struct series *built_in(struct series_all *all, const struct label *label)
+{
+	for (unsigned e = 0; e < EVENTS; e++)
+		if (strcmp(label->series, series_event_name(e)) == 0)
+			return series_builtin_named(all, e, label->monitor);
+	return NULL;
+}
+
+struct series *shelf_series(struct series_all *all, const char *file)
+{
+	struct label label;
+	const char *why;
+
+	if (!read_label(file, &label))
+		return NULL;
+	if (label.is_built_in)
+		return built_in(all, &label);
+	if (label.has_monitor)
+		return series_open(all, slice_of(label.series), label.monitor, &why);
+	return series_defined(all, slice_of(label.series));
 }
 
 bool shelf_is_new(const char *file)

@@ -25,10 +25,15 @@ bool shelf_journal(char out[SHELF_NAME_MAX], const char *series, uint64_t end_s)
 	__attribute__((warn_unused_result));
 
 bool shelf_is_saved(const char *file);
+/* Whose it is now: a series that a script without definitions made is made again. NULL: nobody's. */
+struct series *shelf_series(struct series_all *all, const char *file);
 bool shelf_is_new(const char *file);
 /* It names a journal; of which series (decoded, up to room), and the end of its window. */
 bool shelf_is_journal(const char *file, char *series, size_t room, uint64_t *end_s);
 
+/* Percent-encoded; back only what was encoded so, not empty, as a text with an end. */
+bool shelf_encode(struct buf *to, struct slice text) __attribute__((warn_unused_result));
+bool shelf_decode(struct slice from, char *to, size_t room) __attribute__((warn_unused_result));
 const char *shelf_time(uint64_t s, char out[SHELF_TIME_MAX]); /* YYYYMMDDTHHMMSSZ */
 
 #endif
