@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/check.h"
@@ -211,6 +212,26 @@ void store_release(struct store *s, struct store_owner *o, uint32_t cell)
 size_t store_size(const struct store *s, uint32_t cell)
 {
 	return (size_t)class_units[s->chunks[cell / CHUNK_UNITS].class] * STORE_UNIT;
+}
+
+bool store_is_sparse(const struct store_owner *o)
+{
+	return (uint64_t)o->units * 8 < (uint64_t)o->chunks * CHUNK_UNITS * 7;
+}
+
+uint32_t store_pack(struct store *s, struct store_owner *o, uint32_t cell)
+{
+	uint32_t chunk = cell / CHUNK_UNITS, to;
+	const struct chunk *c = &s->chunks[chunk];
+	size_t size = (size_t)class_units[c->class] * STORE_UNIT;
+
+	to = o->partial[c->class];
+	if (c->used * size > CHUNK / 4 * 3 || to == chunk || s->chunks[to].used < c->used)
+		return cell;
+	to = store_alloc(s, o, size);
+	memcpy(store_at(s, to), store_at(s, cell), size);
+	store_release(s, o, cell);
+	return to;
 }
 
 void store_drop(struct store *s, struct store_owner *o)

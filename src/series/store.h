@@ -40,6 +40,11 @@ uint32_t store_alloc(struct store *s, struct store_owner *o, size_t bytes)
 void store_release(struct store *s, struct store_owner *o, uint32_t cell);
 size_t store_size(const struct store *s, uint32_t cell); /* of the cell: at least what was asked */
 
+/* Many of its chunks are half empty: moving what is in them would be worth it. */
+bool store_is_sparse(const struct store_owner *o);
+/* Moved, if there is a fuller chunk for it: where it is now. */
+uint32_t store_pack(struct store *s, struct store_owner *o, uint32_t cell);
+
 /* Up to 64 bytes past any cell can be read, whatever they hold. */
 static inline void *store_at(const struct store *s, uint32_t cell)
 {

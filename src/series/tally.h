@@ -34,6 +34,8 @@ struct tally {
 	uint32_t roots[TALLY_FAMILIES];
 	uint64_t sums[TALLY_FAMILIES];
 	bool is_folded; /* something in it is not exact any more */
+	struct addr packed; /* so far memory was put together; ADDR_NONE: from the start */
+	bool is_packing; /* it is, and folding waits its turn */
 	bool is_pinned; /* somebody walks it in turns (tally_next): it must not be folded meanwhile */
 };
 
@@ -73,8 +75,11 @@ enum { TALLY_TURN = 64 };
 unsigned tally_next(const struct tally *t, struct addr *first, const struct addr *last,
 		    struct tally_entry out[TALLY_TURN]);
 
-/* Fold the place that costs the most memory for the least amount; how many entries were moved, at
- * most FOLD_MOVES_MAX; 0: nothing is left to fold. */
+/*
+ * One step towards less memory: put together what lies scattered over half-empty chunks, or fold
+ * the place that costs the most for the least amount. How many entries were moved, at most
+ * FOLD_MOVES_MAX; 0: nothing is left to fold.
+ */
 enum { FOLD_MOVES_MAX = 1024 };
 unsigned tally_fold(struct tally *t);
 

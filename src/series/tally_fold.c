@@ -99,7 +99,7 @@ static unsigned fold_here(struct tally *t, uint32_t *slot, unsigned below)
 	return moved;
 }
 
-unsigned tally_fold(struct tally *t)
+static unsigned fold(struct tally *t)
 {
 	unsigned family = choose(t, t->roots, t->sums, TALLY_FAMILIES), moved;
 	uint32_t units = t->owner.units;
@@ -117,4 +117,17 @@ unsigned tally_fold(struct tally *t)
 	moved = fold_here(t, w.slot, w.below);
 	way_account(&w, t, units);
 	return moved > 0 ? moved : 1;
+}
+
+/*
+ * Buckets of one size give way to those of another as a window grows or is folded, and leave holes
+ * that the others cannot use. So every other step, if there are many, fills some.
+ */
+unsigned tally_fold(struct tally *t)
+{
+	unsigned packed;
+
+	t->is_packing = !t->is_packing && store_is_sparse(&t->owner);
+	packed = t->is_packing ? tally_pack(t) : 0;
+	return packed > 0 ? packed : fold(t);
 }

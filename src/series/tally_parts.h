@@ -220,6 +220,8 @@ enum { LOSSY_MAX = 4, LOSSY_LEAST = 4 };
 
 /* Of the bucket at *ref only the few biggest stay, the others go into the rest. Needs no memory. */
 void tally_bucket_fold(struct tally *t, uint32_t *ref, unsigned below);
+/* Some cells are moved to fuller chunks; how many entries that were. */
+unsigned tally_pack(struct tally *t);
 /* Moves the few biggest to the front; how many. */
 unsigned items_biggest(struct item *items, unsigned n);
 
