@@ -161,9 +161,9 @@ static inline struct way way_from(struct tally *t, unsigned family)
 /* What the branch above the depth-th node says, at whose end `ref` is. */
 static inline uint64_t *way_amount(struct way *w, struct tally *t, unsigned family, unsigned depth)
 {
-	const struct step *above_it = &w->steps[depth - 1];
-
-	return depth == 0 ? &t->sums[family] : &above_it->node->amounts[above_it->branch];
+	if (depth == 0)
+		return &t->sums[family];
+	return &w->steps[depth - 1].node->amounts[w->steps[depth - 1].branch];
 }
 
 /* What is kept below ref. The branch has that, and the rest. */
