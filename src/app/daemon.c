@@ -242,7 +242,8 @@ static void heir_has_gone(void *owner)
 
 static struct handover_world handover_world(struct daemon *d)
 {
-	return (struct handover_world){ .audit = d->audit, .crew = d->crew, .owner = d,
+	return (struct handover_world){ .audit = d->audit, .budgets = d->budgets,
+					.crew = d->crew, .owner = d,
 					.handed = handed, .given_up = heir_has_gone };
 }
 

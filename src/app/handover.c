@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "audit/budget.h"
 #include "audit/elsewhere.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -64,6 +65,14 @@ static void say(struct handover *h, const char *line)
 	if (!buf_printf(&h->out, "%s\n", line))
 		h->ending = true;
 	pthread_mutex_unlock(&h->lock);
+}
+
+static void tell_slots(void *arg, const char *name, uint32_t taken)
+{
+	char *line = mem_printf("slots %u %s", taken, name);
+
+	say(arg, line);
+	free(line);
 }
 
 static bool wait_for(struct handover *h, short what, int ms)
@@ -134,6 +143,19 @@ static bool claim(struct handover *h, struct slice name, struct crew_socket **li
 	return true;
 }
 
+static bool hear_slots(struct handover *h, struct slice args)
+{
+	struct slice name, count = slice_cut(args, ' ', &name);
+	char text[ELSEWHERE_LINE_MAX] = "";
+	uint64_t taken;
+
+	if (!slice_number(count, UINT32_MAX, &taken) || name.len >= sizeof text)
+		return false;
+	memcpy(text, name.at, name.len);
+	budgets_hear(h->world.budgets, text, (uint32_t)taken);
+	return true;
+}
+
 static bool hear_line(struct handover *h, struct slice line)
 {
 	struct slice rest, word = slice_cut(line, ' ', &rest);
@@ -144,6 +166,8 @@ static bool hear_line(struct handover *h, struct slice line)
 		return claim(h, rest, &from->doors, &from->door_count);
 	if (from != NULL && slice_equal(word, SLICE("console")))
 		return claim(h, rest, &from->consoles, &from->console_count);
+	if (slice_equal(word, SLICE("slots")))
+		return hear_slots(h, rest);
 	if (slice_equal(line, SLICE("now"))) {
 		h->now = true;
 		return true;
@@ -236,7 +260,15 @@ static void turn(struct handover *h)
 {
 	if (wait_for(h, POLLIN, LOOK_MS))
 		hear(h);
+	budgets_tell(h->world.budgets, tell_slots, h);
 	send_out(h);
+}
+
+static void alone(struct handover *h)
+{
+	elsewhere_free(h->elsewhere);
+	h->elsewhere = NULL;
+	budgets_alone(h->world.budgets);
 }
 
 /* Until one of both goes. Then nobody is counted for the other any more. */
@@ -250,8 +282,7 @@ static void follow(struct handover *h)
 	for (until = clock_ms() + LAST_WORDS_MS; !h->over && h->out.len > 0 && clock_ms() < until;)
 		turn(h);
 	shutdown(h->fd, SHUT_RDWR);
-	elsewhere_free(h->elsewhere);
-	h->elsewhere = NULL;
+	alone(h);
 }
 
 static void start(struct handover *h, void *(*main)(void *))
@@ -268,7 +299,7 @@ void handover_end(struct handover *h)
 	if (h->has_thread)
 		pthread_join(h->thread, NULL);
 	else
-		elsewhere_free(h->elsewhere);
+		alone(h);
 	close(h->fd);
 	while (h->fd_next < h->fd_count)
 		close(h->fds[h->fd_next++]);
@@ -312,6 +343,7 @@ static void *give(void *arg)
 	free(h->inheritance);
 	h->inheritance = NULL;
 	crew_tap(h->world.crew, &h->tap);
+	budgets_tell(h->world.budgets, tell_slots, h);
 	say(h, "now");
 	while (!h->taken && !h->over && !h->ending && clock_ms() < until)
 		turn(h);

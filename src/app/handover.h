@@ -9,7 +9,8 @@
  * in either sees the sum, and the end of the connection is the leave of all that are left.
  *
  * The lines of the old one are `socket PATH-OR-ADDRESS` and `console PATH`, each with a descriptor,
- * then `now`; of the new one `taken`; of both those of audit/elsewhere.h.
+ * then `now`; of the new one `taken`; of both those of audit/elsewhere.h, and
+ * `slots COUNT NAME` of session caps (audit/budget.h), which both share.
  */
 #ifndef APP_HANDOVER_H
 #define APP_HANDOVER_H
@@ -21,6 +22,7 @@ struct handover;
 
 struct handover_world {
 	struct audit *audit;
+	struct budgets *budgets;
 	struct crew *crew;
 	void *owner;
 	/* The old one's, from the handover's thread: the new one listens; or it has gone before

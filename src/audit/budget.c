@@ -11,6 +11,8 @@
 struct budget {
 	char *name;
 	_Atomic uint32_t taken;
+	_Atomic uint32_t elsewhere; /* in another process */
+	uint32_t told;		    /* to it, under the table's lock */
 	UT_hash_handle hh;
 };
 
@@ -59,10 +61,10 @@ struct budget *budget_named(struct budgets *all, const char *name)
 
 bool budget_take(struct budget *b, uint32_t limit)
 {
-	uint32_t taken = atomic_load(&b->taken);
+	uint32_t taken = atomic_load(&b->taken), elsewhere = atomic_load(&b->elsewhere);
 
 	do {
-		if (limit != 0 && taken >= limit)
+		if (limit != 0 && (elsewhere >= limit || taken >= limit - elsewhere))
 			return false;
 	} while (!atomic_compare_exchange_weak(&b->taken, &taken, taken + 1));
 	return true;
@@ -76,4 +78,43 @@ void budget_give(struct budget *b)
 uint32_t budget_taken(const struct budget *b)
 {
 	return atomic_load(&b->taken);
+}
+
+void budgets_tell(struct budgets *all, budget_tell *tell, void *arg)
+{
+	struct budget *b;
+
+	pthread_mutex_lock(&all->lock);
+	for (b = all->by_name; b != NULL; b = b->hh.next) {
+		uint32_t taken = budget_taken(b);
+
+		if (taken == b->told)
+			continue;
+		b->told = taken;
+		tell(arg, b->name, taken);
+	}
+	pthread_mutex_unlock(&all->lock);
+}
+
+void budgets_hear(struct budgets *all, const char *name, uint32_t taken)
+{
+	struct budget *b;
+
+	pthread_mutex_lock(&all->lock);
+	HASH_FIND_STR(all->by_name, name, b);
+	if (b != NULL)
+		atomic_store(&b->elsewhere, taken);
+	pthread_mutex_unlock(&all->lock);
+}
+
+void budgets_alone(struct budgets *all)
+{
+	struct budget *b;
+
+	pthread_mutex_lock(&all->lock);
+	for (b = all->by_name; b != NULL; b = b->hh.next) {
+		atomic_store(&b->elsewhere, 0);
+		b->told = 0;
+	}
+	pthread_mutex_unlock(&all->lock);
 }

@@ -75,6 +75,33 @@ class Upgrade(E2E):
         self.ended(d)
         self.assert_quiet(heir)
 
+    def test_D76_caps_are_of_both(self):
+        for option in "Listener_Sessions", "Service_Sessions":
+            with self.subTest(option):
+                d = self.daemon(esmtp="%s = 5" % option)
+                old = [d.client() for i in range(3)]
+                heir = self.heir(d)
+                new = [heir.client() for i in range(2)]
+                for c in old + new:
+                    c.say("NOOP", 250)
+                with heir.client(greet=False) as refused:
+                    refused.expect(421, "4.4.5")
+                old.pop().close()
+                heir.wait_for_count(4)
+                time.sleep(0.1)
+                new.append(heir.client())
+                with heir.client(greet=False) as refused:
+                    refused.expect(421, "4.4.5")
+                for c in old:
+                    c.close()
+                self.ended(d)
+                new += [heir.client() for i in range(2)]
+                with heir.client(greet=False) as refused:
+                    refused.expect(421, "4.4.5")
+                for c in new:
+                    c.close()
+                self.assert_quiet(heir)
+
     def test_a_message_under_way_is_finished(self):
         d = self.daemon()
         with d.client() as c:

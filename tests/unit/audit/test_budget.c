@@ -53,11 +53,51 @@ static void test_a_name_keeps_its_slots_when_the_limit_changes(void **state)
 	budgets_free(all);
 }
 
+static void told(void *arg, const char *name, uint32_t taken)
+{
+	budgets_hear(arg, name, taken);
+}
+
+/* Two processes, of which the first only keeps what it has, have one cap between them. */
+static void test_D76_an_upgrade_has_one_cap(void **state)
+{
+	struct budgets *old = budgets_new(), *new = budgets_new();
+	struct budget *before = budget_named(old, "Listen 127.0.0.1:25");
+	struct budget *after = budget_named(new, "Listen 127.0.0.1:25");
+
+	(void)state;
+	assert_true(budget_take(budget_named(old, "what the new one has no cap for"), 1));
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(budget_take(before, 5));
+	budgets_tell(old, told, new);
+	assert_true(budget_take(after, 0)); /* no limit */
+	assert_true(budget_take(after, 5));
+	assert_false(budget_take(after, 5));
+	assert_false(budget_take(after, 3)); /* lowered below what is elsewhere */
+	assert_false(budget_take(after, 2));
+	assert_int_equal(budget_taken(after), 2);
+
+	budget_give(before);
+	assert_false(budget_take(after, 5)); /* not heard of yet */
+	budgets_tell(old, told, new);
+	assert_true(budget_take(after, 5));
+	assert_false(budget_take(after, 5));
+
+	budgets_alone(new); /* the old one has gone */
+	assert_true(budget_take(after, 5));
+	budgets_alone(old); /* or the new one, and another comes */
+	budgets_tell(old, told, new);
+	assert_false(budget_take(after, 5));
+	budgets_free(old);
+	budgets_free(new);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_take_up_to_the_limit),
 		cmocka_unit_test(test_a_name_keeps_its_slots_when_the_limit_changes),
+		cmocka_unit_test(test_D76_an_upgrade_has_one_cap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
