@@ -39,6 +39,7 @@ struct daemon {
 	struct audit *audit;
 	struct budgets *budgets;
 	struct ledger *ledger;
+	struct series_all *series; /* of all configurations, one after the other */
 	struct jobs *jobs;
 	struct host host;
 	struct policy_host policy_host;
@@ -88,7 +89,10 @@ static void world_open(struct daemon *d)
 	d->audit = audit_new();
 	d->budgets = budgets_new();
 	d->ledger = ledger_new();
-	d->host = (struct host){ .audit = d->audit, .ledger = d->ledger };
+	d->series = series_all_new();
+	d->host = (struct host){
+		.audit = d->audit, .ledger = d->ledger, .series = d->series
+	};
 	if (gethostname(d->hostname, sizeof d->hostname - 1) != 0)
 		snprintf(d->hostname, sizeof d->hostname, "localhost");
 	host_fill(&d->policy_host, &d->host, d->hostname, NULL);
@@ -98,6 +102,7 @@ static void world_open(struct daemon *d)
 static void world_close(struct daemon *d)
 {
 	site_free(d->site);
+	series_all_free(d->series);
 	ledger_free(d->ledger);
 	budgets_free(d->budgets);
 	audit_free(d->audit);
@@ -134,7 +139,67 @@ int daemon_check(const char *file)
 	return fine ? 0 : EXIT_CONFIG;
 }
 
+/* --- series -------------------------------------------------------------------------------- */
+
+static bool has_monitor(const struct monitor *list, unsigned count, struct monitor wanted)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (monitor_equal(list[i], wanted))
+			return true;
+	return false;
+}
+
+/* leaving: whose scripts may still run beside; or NULL. */
+static void use_monitors(struct daemon *d, const struct site *site, const struct site *leaving)
+{
+	const struct site_series *s = &site->series;
+	struct monitor list[MONITORS_MAX];
+	unsigned count = 0;
+
+	for (; count < s->monitor_count; count++)
+		list[count] = s->monitors[count];
+	for (unsigned i = 0; leaving != NULL && i < leaving->series.monitor_count; i++)
+		if (count < MONITORS_MAX && !has_monitor(list, count, leaving->series.monitors[i]))
+			list[count++] = leaving->series.monitors[i];
+	series_monitors(d->series, list, count, s->max_bytes, s->persist);
+}
+
+/*
+ * What the scripts of the site have defined; or only what there is not yet, which takes nothing
+ * from the scripts that still run. A changed definition drops data (D60).
+ */
+static bool define_series(struct daemon *d, const struct site *site, bool new_only,
+			  struct complaints *complaints)
+{
+	const struct series_definition *one;
+	unsigned errors = complaints->errors;
+	const char *wrong;
+	bool dropped;
+
+	for (unsigned n = 0; (one = policy_set_definition(site->rules->policy, n)) != NULL; n++) {
+		if (new_only && series_defined(d->series, slice_of(one->name)) != NULL)
+			continue;
+		wrong = series_define(d->series, one, &dropped);
+		if (wrong != NULL)
+			complain(complaints, (struct place){ 0 }, "series %s: %s", one->name,
+				 wrong);
+		else if (dropped)
+			complain_warn(complaints, (struct place){ 0 },
+				      "series %s is defined otherwise than before: its data are gone",
+				      one->name);
+	}
+	return complaints->errors == errors;
+}
+
 /* --- reload -------------------------------------------------------------------------------- */
+
+/* Before anybody runs its scripts: what they need and there is not yet. */
+static bool prepare_series(struct daemon *d, const struct site *fresh,
+			   struct complaints *complaints)
+{
+	use_monitors(d, fresh, d->site);
+	return define_series(d, fresh, true, complaints);
+}
 
 /* Everything new is made beside the old, and swapped in only if all of it worked (T6). */
 static bool reload(void *owner, struct complaints *complaints)
@@ -150,8 +215,10 @@ static bool reload(void *owner, struct complaints *complaints)
 			 "handing over: the new one reads its own configuration");
 	fresh = complaints->errors == 0 ? load(d, complaints) : NULL;
 	fine = fresh != NULL && confine_dirs(fresh, complaints) && point_log(fresh, complaints) &&
+	       prepare_series(d, fresh, complaints) &&
 	       crew_install(d->crew, fresh->rules, complaints);
 	if (fine) {
+		define_series(d, fresh, false, complaints);
 		log_set_format(fresh->log_format);
 		log_set_level(fresh->log_level);
 		site_free(d->site);
@@ -159,6 +226,7 @@ static bool reload(void *owner, struct complaints *complaints)
 	} else {
 		site_free(fresh);
 	}
+	use_monitors(d, d->site, NULL);
 	notify_ready("running");
 	pthread_mutex_unlock(&d->reload_lock);
 	log_complaints(complaints);
@@ -371,7 +439,7 @@ static struct console *open_console(struct daemon *d, const struct inheritance *
 	const struct site *site = d->site;
 	struct console_door *doors = mem_array(site->control_count, sizeof *doors);
 	struct console_world world = {
-		.audit = d->audit, .crew = d->crew, .ledger = d->ledger,
+		.audit = d->audit, .crew = d->crew, .ledger = d->ledger, .series = d->series,
 		.version = VERSION, .started_wall_ms = clock_wall_ms(),
 		.user = d->confinement.user, .landlock = d->confinement.landlock,
 		.seccomp = d->confinement.seccomp,
@@ -432,11 +500,13 @@ static int open_all(struct daemon *d, struct complaints *complaints)
 	log_set_format(d->site->log_format);
 	log_set_level(d->site->log_level);
 	snprintf(d->hostname, sizeof d->hostname, "%s", d->site->hostname);
-	if (!confine(d->site, &d->confinement, complaints))
+	if (!confine(d->site, &d->confinement, complaints) ||
+	    !define_series(d, d->site, false, complaints))
 		return 1;
+	use_monitors(d, d->site, NULL);
 	log_open(STDERR_FILENO, "tidewaiter");
 	d->jobs = d->policy_host.jobs = jobs_new(DISK_THREADS);
-	d->crew = d->host.crew = crew_new(d->site->workers, d->jobs, d->hostname);
+	d->crew = d->host.crew = crew_new(d->site->workers, d->jobs, d->series);
 	if (!inherit(d, &from, complaints))
 		return 1;
 	d->console = open_console(d, &from, complaints);

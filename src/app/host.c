@@ -49,23 +49,32 @@ static void effect_print(const struct action *a, char *out, size_t size)
 		out[0] = '\0';
 }
 
-/* "; 1001 SMTP from 192.0.2.1/32", "" */
+/* "192.0.2.1/32"; "": nothing was read, or what a text had in a series. */
+static const char *cause_block(const struct audit_read *cause, char out[CIDR_TEXT_MAX])
+{
+	if (cause == NULL || cause->block.addr.family == ADDR_NONE)
+		return "";
+	return cidr_print(&cause->block, out);
+}
+
+/* "; 1001 SMTP from 192.0.2.1/32", "; 101 login", "" */
 static void cause_print(const struct audit_read *cause, char *out, size_t size)
 {
-	char block[CIDR_TEXT_MAX];
+	char room[CIDR_TEXT_MAX];
+	const char *block = cause_block(cause, room);
 
 	if (cause == NULL)
 		out[0] = '\0';
 	else
-		snprintf(out, size, "; %" PRIu64 " %s from %s", cause->count, cause->service,
-			 cidr_print(&cause->block, block));
+		snprintf(out, size, "; %" PRIu64 " %s%s%s", cause->count, cause->service,
+			 block[0] ? " from " : "", block);
 }
 
 static void acted(void *owner, const struct facts *facts, const struct action *a)
 {
 	struct host *host = owner;
 	char client[ADDR_TEXT_MAX], effect[512], cause[160], rule[256], counter[128],
-		block[CIDR_TEXT_MAX] = "";
+		block[CIDR_TEXT_MAX];
 
 	ledger_add(host->ledger, facts->session, &facts->peer, a);
 	if (!log_wants(LOG_INFO))
@@ -75,8 +84,6 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 	cause_print(a->cause, cause, sizeof cause);
 	snprintf(rule, sizeof rule, "%s:%u", a->file, a->line);
 	snprintf(counter, sizeof counter, "%.*s", SLICE_ARGS(a->counter));
-	if (a->cause != NULL)
-		cidr_print(&a->cause->block, block);
 	log_event(LOG_INFO, "action", facts->session,
 		  (struct log_field[]){
 			  LOG_STR("client", client),
@@ -87,7 +94,7 @@ static void acted(void *owner, const struct facts *facts, const struct action *a
 			  LOG_STR("rule", rule), LOG_INT("code", a->code),
 			  LOG_INT("delay_ms", a->ms), LOG_STR("counter", counter),
 			  LOG_STR("service", a->cause ? a->cause->service : ""),
-			  LOG_STR("prefix", block),
+			  LOG_STR("prefix", cause_block(a->cause, block)),
 			  LOG_INT("value", a->cause ? (int64_t)a->cause->count : 0),
 			  LOG_INT("observe", a->observe), LOG_END },
 		  "%s: %s%s at %s for unknown[%s] by %s%s%s%s%s", a->observe ? "observe" : "action",
@@ -119,6 +126,6 @@ void host_fill(struct policy_host *out, struct host *host, const char *hostname,
 {
 	*out = (struct policy_host){
 		.owner = host, .count = count, .acted = acted, .logged = logged,
-		.hostname = hostname, .jobs = jobs, .loop = loop_of,
+		.series = host->series, .hostname = hostname, .jobs = jobs, .loop = loop_of,
 	};
 }

@@ -111,6 +111,28 @@ static void user_stays(struct build *b, const struct conf_option *o, const char 
 		b->user.name = conf_copy(b->conf, slice_of(b->user.name)); /* the old tree goes */
 }
 
+/* What the process has given up, or kept, stays so. */
+static bool guard_stays(struct build *b, const struct chain *top, enum option_id id, bool is_on)
+{
+	const struct conf_option *o = chain_find(top, id);
+
+	if (chain_truth(top, id) != is_on)
+		complain_warn(b->complaints, o != NULL ? o->at : b->conf->top.at,
+			      "%s stays %s, expected a restart", option_rows[id].name,
+			      is_on ? "on" : "off");
+	return is_on;
+}
+
+static void guards_build(struct build *b, const struct chain *top)
+{
+	const struct site *running = b->world->running;
+
+	b->landlock = running != NULL ? guard_stays(b, top, OPT_LANDLOCK, running->landlock)
+				      : chain_truth(top, OPT_LANDLOCK);
+	b->seccomp = running != NULL ? guard_stays(b, top, OPT_SECCOMP, running->seccomp)
+				     : chain_truth(top, OPT_SECCOMP);
+}
+
 static void user_build(struct build *b, const struct chain *top)
 {
 	const struct conf_option *o = chain_find(top, OPT_USER), *g = chain_find(top, OPT_GROUP);
@@ -171,6 +193,7 @@ static struct rules *rules_build(struct build *b, struct policy_set *policy)
 	all->conf = b->conf;
 	atomic_init(&all->rules.refs, 1);
 	all->rules.policy = policy;
+	all->rules.hostname = b->hostname;
 	all->rules.spool_dir = b->state_dir;
 	all->rules.hop_limit = HOP_LIMIT;
 	all->rules.workers = b->workers;
@@ -261,8 +284,8 @@ static struct site *site_build(struct build *b, const struct chain *top, struct 
 	site->state_dir = mem_strdup(b->state_dir);
 	site->workers = b->workers;
 	site->user = b->user;
-	site->landlock = chain_truth(top, OPT_LANDLOCK);
-	site->seccomp = chain_truth(top, OPT_SECCOMP);
+	site->landlock = b->landlock;
+	site->seccomp = b->seccomp;
 	site->paths = *b->paths;
 	site->series = b->series;
 	site->log_file = chain_text(top, OPT_LOG_FILE, NULL);
@@ -297,6 +320,7 @@ struct site *site_load(const char *file, const struct site_world *world,
 	b.state_dir = chain_text(&top, OPT_STATE_DIR, option_rows[OPT_STATE_DIR].standard);
 	b.workers = workers_of(&top);
 	user_build(&b, &top);
+	guards_build(&b, &top);
 	series_build(&b);
 	paths_collect(&b);
 	doors_check(&b);

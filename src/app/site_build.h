@@ -19,6 +19,7 @@ struct build {
 	const char *state_dir;
 	unsigned workers;
 	struct user user;
+	bool landlock, seccomp;
 	struct site_paths *paths;
 	struct tls_recipes recipes; /* then the rules' */
 	struct site_series series;

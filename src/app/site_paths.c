@@ -9,16 +9,20 @@
 #include "base/mem.h"
 #include "guard/fence.h"
 
-static void add(struct build *b, struct place at, const char *path, enum site_access access)
+static void list(struct build *b, struct place at, const char *path, enum site_access access)
 {
 	struct site_paths *all = b->paths;
 
-	if (!fence_has(path, access == SITE_READS ? FENCE_READ : FENCE_WRITE)) {
-		complain(b->complaints, at, "needs a restart: %s", path);
-		return;
-	}
 	all->list = mem_resize(all->list, all->count + 1, sizeof *all->list);
 	all->list[all->count++] = (struct site_path){ path, access, at };
+}
+
+static void add(struct build *b, struct place at, const char *path, enum site_access access)
+{
+	if (fence_has(path, access == SITE_READS ? FENCE_READ : FENCE_WRITE))
+		list(b, at, path, access);
+	else
+		complain(b->complaints, at, "needs a restart: %s", path);
 }
 
 /* Those are added whether they are set or not. */
@@ -28,12 +32,16 @@ static bool is_directory(const struct option_row *row)
 	       row == &option_rows[OPT_LOG_DIR];
 }
 
+/* Where it is not set it is in State_Dir. */
 static void add_directory(struct build *b, const struct conf_scope *scope, enum option_id id,
 			  const char *path)
 {
 	const struct conf_option *o = option_find(scope, id);
 
-	add(b, o != NULL ? o->at : scope->at, path, SITE_FILLS);
+	if (o != NULL)
+		add(b, o->at, path, SITE_FILLS);
+	else
+		list(b, scope->at, path, SITE_FILLS);
 }
 
 static void add_option(struct build *b, const struct conf_option *o)

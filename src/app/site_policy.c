@@ -117,6 +117,9 @@ struct policy_set *policy_build(struct build *b)
 		.max_tarpit_ms = (uint32_t)chain_number(&chain, OPT_MAX_TARPIT),
 		.mask_map = map ? map->masks : NULL,
 		.mask_map_count = map ? map->count : 0,
+		.monitors = b->series.monitors,
+		.monitor_count = b->series.monitor_count,
+		.series_high = chain_number(&chain, OPT_SERIES_BOUND) == 1,
 	};
 	return policy_load(&conf, b->world->engines, b->world->host, b->complaints);
 }

@@ -6,6 +6,7 @@
  */
 #include "front/inside.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stddef.h>
@@ -153,11 +154,19 @@ static void leave_doors(struct hand *h, void *arg)
 	}
 }
 
+static void adapt(int fd, const struct door *door)
+{
+	if (!listener_adapt(fd, &door->where, door->backlog, door->file_mode))
+		log_warn("%s keeps its Listen_Backlog or File_Mode: %s", door->name,
+			 strerror(errno));
+}
+
 static void install(struct hand *h, void *arg)
 {
 	struct installation *in = arg;
 	struct stand *stand = LIST_FIRST(&h->stands);
 
+	h->worker->relay.hostname = in->rules->hostname; /* the crew holds the latest rules */
 	while (stand != NULL) {
 		struct stand *following = LIST_NEXT(stand, next);
 		const struct door *door = door_at(in->rules, &stand->door->where);
@@ -165,6 +174,7 @@ static void install(struct hand *h, void *arg)
 		if (door == NULL) {
 			stand_free(stand);
 		} else {
+			adapt(listener_fd(stand->listener), door);
 			rules_unref(stand->rules);
 			stand->rules = rules_ref(in->rules);
 			stand->door = door;
@@ -192,6 +202,7 @@ static unsigned open_inherited(struct crew *crew, const struct door *door, struc
 
 		if (s->fd < 0 || !endpoint_equal(&s->where, &door->where))
 			continue;
+		adapt(s->fd, door);
 		opening_add(in, door, found++ % crew->active, s->fd);
 		s->fd = -1;
 	}
@@ -366,7 +377,7 @@ static void hire(struct crew *crew, unsigned count)
 	while (crew->count < count) {
 		struct hand *h = &crew->hands[crew->count];
 
-		h->worker = worker_new(crew->count, crew->jobs, crew->hostname);
+		h->worker = worker_new(crew->count, crew->jobs, crew->series);
 		h->worker->tarpitted = &crew->tarpitted;
 		LIST_INIT(&h->stands);
 		timer_init(&h->look, h->worker->loop, look_whether_empty, h);
@@ -375,12 +386,12 @@ static void hire(struct crew *crew, unsigned count)
 	}
 }
 
-struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname)
+struct crew *crew_new(unsigned workers, struct jobs *jobs, struct series_all *series)
 {
 	struct crew *crew = mem_new(sizeof *crew);
 
 	crew->jobs = jobs;
-	crew->hostname = hostname;
+	crew->series = series;
 	crew->active = workers;
 	pthread_mutex_init(&crew->lock, NULL);
 	hire(crew, workers);

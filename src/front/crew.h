@@ -20,7 +20,7 @@
 
 struct crew;
 
-struct crew *crew_new(unsigned workers, struct jobs *jobs, const char *hostname);
+struct crew *crew_new(unsigned workers, struct jobs *jobs, struct series_all *series);
 /* After crew_join, and after jobs_free: what the disk threads still had to tell is told here. */
 void crew_free(struct crew *crew);
 unsigned crew_size(const struct crew *crew); /* how many take new sessions */

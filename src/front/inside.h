@@ -42,7 +42,7 @@ struct crew {
 	struct crew_socket *inherited;
 	unsigned inherited_count;
 	struct jobs *jobs;
-	const char *hostname;
+	struct series_all *series;
 	struct hand hands[WORKERS_MAX];
 };
 

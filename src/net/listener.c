@@ -63,6 +63,12 @@ static bool prepare(int fd, const struct endpoint *at, bool shared)
 	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0;
 }
 
+bool listener_adapt(int fd, const struct endpoint *at, int backlog, unsigned file_mode)
+{
+	return (!endpoint_is_unix(at) || chmod(at->path, file_mode) == 0) &&
+	       listen(fd, backlog) == 0;
+}
+
 int listener_socket(const struct endpoint *at, int backlog, unsigned file_mode, bool shared,
 		    const char **why)
 {
@@ -80,7 +86,7 @@ int listener_socket(const struct endpoint *at, int backlog, unsigned file_mode, 
 		return -1;
 	}
 	if (!prepare(fd, at, shared) || bind(fd, (struct sockaddr *)&sa, len) != 0 ||
-	    (endpoint_is_unix(at) && chmod(at->path, file_mode) != 0) || listen(fd, backlog) != 0) {
+	    !listener_adapt(fd, at, backlog, file_mode)) {
 		*why = strerror(errno);
 		close(fd);
 		return -1;

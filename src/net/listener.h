@@ -17,6 +17,8 @@
  */
 int listener_socket(const struct endpoint *at, int backlog, unsigned file_mode, bool shared,
 		    const char **why);
+/* The same socket, with another backlog and mode. false: errno. */
+bool listener_adapt(int fd, const struct endpoint *at, int backlog, unsigned file_mode);
 
 struct listener;
 

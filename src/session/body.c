@@ -77,6 +77,8 @@ static void message_accepted(struct session *s)
 	s->unproductive = 0;
 	stat_add(&s->worker->stats.receptions, 1);
 	stat_add(&s->worker->stats.octets, t->reader.size);
+	for (uint32_t n = s->rules->recipients_are_receptions ? t->facts.rcpt_count : 1; n > 0; n--)
+		session_record(s, EVENT_RECEPTION); /* D39 */
 	session_log_delivery(s, &t->reply);
 	session_reply_text(s, t->reply.code, t->reply.text != NULL ? t->reply.text : "2.0.0 Ok");
 	mail_over(s);

@@ -59,6 +59,12 @@ static bool may_relay(const struct session *s)
 	return set->open_relay || cidr_list_has(&set->relay_hosts, &s->facts.peer);
 }
 
+void session_record(struct session *s, enum series_event event)
+{
+	if (s->ticket.endpoint != NULL)
+		series_event(s->worker->series, event, &s->ticket.peer);
+}
+
 bool session_identify(struct session *s, const struct addr *peer, uint16_t peer_port,
 		      const char *by)
 {
@@ -74,6 +80,7 @@ bool session_identify(struct session *s, const struct addr *peer, uint16_t peer_
 	mail_describe_client(s);
 	if (s->ticket.endpoint == NULL) {
 		audit_enter(s->door->endpoint, peer, &s->ticket); /* before any policy (D37) */
+		session_record(s, EVENT_CONNECTION);
 		session_log_connect(s, &was);
 	} else {
 		audit_move(&s->ticket, peer);

@@ -20,6 +20,7 @@
 #define SESSION_INSIDE_H
 
 #include "net/stream.h"
+#include "series/series.h"
 #include "session/session.h"
 #include "smtp/data.h"
 #include "smtp/reply.h"
@@ -41,7 +42,7 @@ enum verb_id {
 	VERB_COUNT
 };
 
-struct tally {
+struct verb_tally {
 	uint16_t good;
 	uint16_t all;
 };
@@ -118,7 +119,7 @@ struct session {
 	char *helo_line;		 /* "EHLO name" */
 	char *client_name;		 /* XCLIENT's word for it; NULL: none, as of the next */
 	char *login;
-	struct tally tally[VERB_COUNT];
+	struct verb_tally tally[VERB_COUNT];
 };
 
 /* session.c */
@@ -146,6 +147,8 @@ bool session_take_outer_caps(struct session *s);
 void session_give_caps(struct session *s);
 /* All that the last client said is forgotten. */
 void session_forget_client(struct session *s);
+/* One more in the series of its client, if it is known who that is (D37 to D39, D49). */
+void session_record(struct session *s, enum series_event event);
 
 /* wait.c */
 /* Read no more until the wait is over; then `after`. */
@@ -194,6 +197,14 @@ void session_ask(struct session *s, enum phase phase, void (*granted)(struct ses
 /* A refusal by policy or by ourselves: the reply, its log line, its count (D38), and what it
  * undoes. */
 void session_refuse(struct session *s, enum phase phase, unsigned code, const char *text);
+/* The log line and the count alone: once a reply of 4xx or 5xx to the connection, HELO, EHLO, MAIL,
+ * RCPT, DATA or the end of the message, but for syntax and order. */
+void session_note_refusal(struct session *s, enum phase phase, unsigned code, const char *text);
+/* The command is wrong, which counts against Max_Errors. */
+void session_error(struct session *s, unsigned code, const char *text);
+void session_fault(struct session *s, syntax_fault fault);
+/* 421 and the end: there were too many of these. */
+void session_send_away(struct session *s, const char *too_many_what);
 const char *session_phase_verb(enum phase phase); /* "RCPT", for the log */
 
 /* mail.c */
@@ -216,9 +227,6 @@ void body_read(struct session *s);
 void session_reply(struct session *s, unsigned code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void session_reply_text(struct session *s, unsigned code, const char *text); /* lines by '\n' */
-/* The same, counted against Max_Errors. */
-void session_error(struct session *s, unsigned code, const char *text);
-void session_fault(struct session *s, syntax_fault fault);
 void session_banner(struct session *s);
 void session_log_connect(struct session *s, const struct addr *via);
 void session_log_moved(struct session *s, const struct addr *from, const char *by);

@@ -68,6 +68,27 @@ void session_goodbye(struct session *s, enum ending how)
 	session_wake_in(s, GOODBYE_MS);
 }
 
+/* Whether the client has asked something that 421 will now be the answer to. */
+static bool owes_answer(const struct session *s)
+{
+	switch ((enum session_wait)s->wait) {
+	case WAIT_BANNER:
+	case WAIT_POLICY:
+	case WAIT_TARPIT:
+	case WAIT_RELAY:
+		return true;
+	case WAIT_DISK:
+		return s->after != NULL; /* else it is in the middle of a message */
+	case WAIT_NONE:
+	case WAIT_PROXY:
+	case WAIT_TLS:
+	case WAIT_OUTPUT:
+	case WAIT_GOODBYE:
+		return false;
+	}
+	return false;
+}
+
 void session_dismiss(struct session *s, enum ending how, const char *text)
 {
 	if (s->ended || s->wait == WAIT_GOODBYE)
@@ -80,6 +101,8 @@ void session_dismiss(struct session *s, enum ending how, const char *text)
 		session_end(s, how);
 		return;
 	}
+	if (owes_answer(s))
+		session_note_refusal(s, s->phase, 421, text);
 	mail_over(s); /* with it goes what the next hop or the disk would still have said */
 	session_unpark(s);
 	session_reply(s, 421, "%s", text);

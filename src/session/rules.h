@@ -111,6 +111,7 @@ struct rules {
 	struct policy_set *policy; /* never NULL; may handle nothing */
 	struct door *doors;
 	unsigned door_count;
+	const char *hostname;	   /* of this machine, for next hops */
 	const char *spool_dir;	   /* where unlinked temporary files are made: State_Dir */
 	uint32_t hop_limit;	   /* Received: lines that make a loop */
 	unsigned workers;	   /* that take new sessions */

@@ -47,24 +47,6 @@ void session_reply(struct session *s, unsigned code, const char *format, ...)
 	session_reply_text(s, code, text);
 }
 
-void session_error(struct session *s, unsigned code, const char *text)
-{
-	const struct settings *set = s->settings;
-
-	stat_add(&s->worker->stats.errors, 1);
-	if (set->max_errors == 0 || ++s->errors < set->max_errors) {
-		session_reply_text(s, code, text);
-		return;
-	}
-	session_reply(s, 421, "4.7.0 %s Error: too many errors", set->hostname);
-	session_goodbye(s, END_ERRORS);
-}
-
-void session_fault(struct session *s, syntax_fault fault)
-{
-	session_error(s, (unsigned)atoi(fault), fault + 4);
-}
-
 void session_banner(struct session *s)
 {
 	const char *fixed = s->settings->static_banner;
@@ -166,7 +148,8 @@ void session_log_capped(struct session *s, const struct cap *full)
 
 void session_log_refusal(struct session *s, enum phase phase, unsigned code, const char *text)
 {
-	const char *verb = session_phase_verb(phase);
+	bool is_command = phase == PHASE_DATA && s->state == SESSION_MAIL;
+	const char *verb = is_command ? "DATA" : session_phase_verb(phase);
 	char helo[256], from[300] = "", to[300] = "", about[400] = "", enhanced[16];
 	size_t len = reply_enhanced_len(slice_of(text), code);
 	struct who who;
@@ -294,8 +277,8 @@ static void tally_print(const struct session *s, char *out, size_t size)
 	size_t len = 0;
 
 	for (int i = 0; i <= VERB_COUNT && len < size; i++) {
-		struct tally t = i < VERB_COUNT ? s->tally[i]
-						: (struct tally){ (uint16_t)good, (uint16_t)all };
+		struct verb_tally t = i < VERB_COUNT ? s->tally[i]
+						: (struct verb_tally){ (uint16_t)good, (uint16_t)all };
 		const char *word = i < VERB_COUNT ? verb_words[i].tallied : "commands";
 
 		good += t.good;

@@ -246,8 +246,7 @@ static bool too_unproductive(struct session *s)
 
 	if (set->max_unproductive == 0 || ++s->unproductive <= set->max_unproductive)
 		return false;
-	session_reply(s, 421, "4.7.0 %s Error: too many commands without a message", set->hostname);
-	session_goodbye(s, END_ERRORS);
+	session_send_away(s, "commands without a message");
 	return true;
 }
 

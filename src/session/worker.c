@@ -7,15 +7,15 @@
 #include "base/mem.h"
 #include "relay/pool.h"
 
-struct worker *worker_new(unsigned index, struct jobs *jobs, const char *hostname)
+struct worker *worker_new(unsigned index, struct jobs *jobs, struct series_all *series)
 {
 	struct worker *w = mem_new(sizeof *w);
 
 	w->index = index;
 	w->loop = loop_new();
 	w->relay.loop = w->loop;
+	w->series = series;
 	w->relay.jobs = jobs;
-	w->relay.hostname = hostname;
 	w->relay.dns = dns_new(w->loop, getenv("TIDEWAITER_DNS"));
 	w->relay.pool = pool_new(w->loop);
 	w->next_session = clock_wall_ms() / 1000 << 32 | index;

@@ -54,12 +54,14 @@ static inline void stat_add(_Atomic uint64_t *stat, uint64_t n)
 /* An index is the low part of its sessions' ids. */
 enum { WORKERS_MAX = 256 };
 
+struct series_all;
 struct session;
 
 struct worker {
 	unsigned index;
 	struct loop *loop;
 	struct relay_world relay;     /* loop, dns, jobs, hostname, pool */
+	struct series_all *series;    /* borrowed */
 	LIST_HEAD(, session) sessions;
 	_Atomic uint32_t session_count;
 	TAILQ_HEAD(, session) tarpit; /* who is held back, the oldest first */
@@ -72,7 +74,8 @@ struct worker {
 	struct worker_stats stats;
 };
 
-struct worker *worker_new(unsigned index, struct jobs *jobs, const char *hostname);
+/* relay.hostname is for whoever lets sessions in. */
+struct worker *worker_new(unsigned index, struct jobs *jobs, struct series_all *series);
 void worker_free(struct worker *w); /* no session is left on it */
 void worker_thin_out(void *worker); /* the timer's */
 /* Every session ends here and now, without a word. */

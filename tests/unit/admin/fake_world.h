@@ -71,7 +71,7 @@ static inline struct fake_world *fake_world_new(void)
 	f->jobs = jobs_new(1);
 	*w = (struct console_world){
 		.audit = audit_new(),
-		.crew = crew_new(2, f->jobs, "edge.example"),
+		.crew = crew_new(2, f->jobs, NULL),
 		.ledger = ledger_new(),
 		.version = "1.2.3",
 		.owner = f,

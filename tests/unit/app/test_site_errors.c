@@ -127,7 +127,8 @@ static void test_user_stays(void **state)
 	char got[1024];
 
 	(void)state;
-	world.running = &(struct site){ .user = { "edge", 4711, 4712 } };
+	world.running =
+		&(struct site){ .user = { "edge", 4711, 4712 }, .landlock = true, .seccomp = true };
 	site = load(GATE "User = \"no-such-user\" ESMTP_Listener { Listen \"*:1\" { } }", got,
 		    sizeof got);
 	world.running = NULL;
@@ -137,12 +138,30 @@ static void test_user_stays(void **state)
 	site_free(site);
 }
 
+static void test_guards_stay(void **state)
+{
+	struct site was = { .landlock = true };
+	struct site *site;
+	char got[1024];
+
+	(void)state;
+	world.running = &was;
+	site = load(GATE "Landlock = off\nESMTP_Listener { Listen \"*:1\" { } }", got, sizeof got);
+	world.running = NULL;
+	assert_string_equal(got, "t.conf:2:1: warning: Landlock stays on, expected a restart\n"
+				 "t.conf: warning: Seccomp stays off, expected a restart\n");
+	assert_true(site->landlock);
+	assert_false(site->seccomp);
+	site_free(site);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_complains),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_user_stays),
+		cmocka_unit_test(test_guards_stay),
 	};
 
 	return cmocka_run_group_tests(tests, in_own_directory, remove_directory);
