@@ -75,7 +75,7 @@ static int check_command(const char *word)
 	for (unsigned i = 0; i < COMMANDS; i++) {
 		struct slice rest, first = slice_cut(slice_of(commands[i].words), ' ', &rest);
 
-		if (slice_equal(first, slice_of(word)))
+		if (slice_equal(first, command_word(slice_of(word))))
 			return 0;
 		nearest_try_as(&near, first, commands[i].words);
 	}

@@ -7,6 +7,7 @@
 #include "admin/words.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "series/monitor.h"
 
 enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 1000 };
 
@@ -26,14 +27,52 @@ static const struct verb {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
+static bool take_number(struct slice text, uint64_t least, uint64_t most, unsigned *out)
+{
+	uint64_t n;
+
+	if (!slice_number(text, most, &n) || n < least)
+		return false;
+	*out = (unsigned)n;
+	return true;
+}
+
+static bool take_by(struct ask *a, struct slice text)
+{
+	a->by_auto = slice_equal(text, SLICE("auto"));
+	return a->by_auto || take_number(text, 0, 128, &a->by_len);
+}
+
+static bool take_limit(struct ask *a, struct slice text)
+{
+	return take_number(text, 1, LIMIT_MAX, &a->limit);
+}
+
+static bool take_series(struct ask *a, struct slice text)
+{
+	a->series = text;
+	return true;
+}
+
+static bool take_window(struct ask *a, struct slice text)
+{
+	struct slice last, first = slice_cut(text, '-', &last);
+
+	if (first.len == text.len)
+		last = first;
+	return take_number(last, 0, MONITOR_WINDOWS_MAX, &a->window_last) &&
+	       take_number(first, 0, a->window_last, &a->window_first);
+}
+
 static const struct {
 	const char *word;
 	enum option option;
-	bool has_number;
+	bool (*take)(struct ask *a, struct slice value); /* NULL: it stands alone */
 } options[] = {
-	{ "--json", OPTION_JSON, false }, { "-4", OPTION_V4, false },
-	{ "-6", OPTION_V6, false },	  { "--by", OPTION_BY, true },
-	{ "--limit", OPTION_LIMIT, true },
+	{ "--json", OPTION_JSON, NULL },	   { "-4", OPTION_V4, NULL },
+	{ "-6", OPTION_V6, NULL },		   { "--by", OPTION_BY, take_by },
+	{ "--limit", OPTION_LIMIT, take_limit },   { "--series", OPTION_SERIES, take_series },
+	{ "--window", OPTION_WINDOW, take_window },
 };
 enum { OPTIONS = sizeof options / sizeof *options };
 
@@ -83,21 +122,13 @@ static bool take_option(struct ask *a, const struct verb *c, const struct slice 
 			unsigned count, unsigned *at)
 {
 	for (unsigned i = 0; i < OPTIONS; i++) {
-		uint64_t number = 0;
-
 		if (!slice_equal(words[*at], slice_of(options[i].word)))
 			continue;
 		if (((c->options | OPTION_JSON) & options[i].option) == 0)
 			return false;
-		if (options[i].has_number &&
-		    (++*at == count || !slice_number(words[*at], LIMIT_MAX, &number)))
-			return false;
 		a->options |= options[i].option;
-		if (options[i].option == OPTION_BY)
-			a->by_len = (unsigned)number;
-		else if (options[i].option == OPTION_LIMIT)
-			a->limit = (unsigned)number;
-		return true;
+		return options[i].take == NULL ||
+		       (++*at < count && options[i].take(a, words[*at]));
 	}
 	return false;
 }
@@ -109,26 +140,38 @@ static enum ask_step usage(struct ask *a, const struct verb *c)
 	return ask_fail(a, EXIT_OF_USAGE, "usage: %s%s%s", c->words, gap, c->usage);
 }
 
+static void log_order(const struct ask *a, const struct verb *c)
+{
+	struct buf line;
+	bool fits = true;
+
+	buf_init(&line, COMMAND_LINE_MAX);
+	for (unsigned i = 0; i < a->arg_count && fits; i++)
+		fits = buf_printf(&line, " %.*s", SLICE_ARGS(a->args[i]));
+	log_event(LOG_INFO, "console", 0, NULL, "console: %s%s, by uid %u", c->words,
+		  buf_text(&line), a->by->uid);
+	buf_free(&line);
+}
+
 static enum ask_step command_run(struct ask *a, const struct verb *c, const struct slice *words,
 				 unsigned count)
 {
+	bool ended = false; /* "--": what follows are arguments, whatever they begin with */
+
 	for (unsigned i = 0; i < count; i++) {
-		if (words[i].len > 1 && words[i].at[0] == '-') {
-			if (!take_option(a, c, words, count, &i))
-				return usage(a, c);
-		} else {
+		if (ended || words[i].len <= 1 || words[i].at[0] != '-')
 			a->args[a->arg_count++] = words[i];
-		}
+		else if (slice_equal(words[i], SLICE("--")))
+			ended = true;
+		else if (!take_option(a, c, words, count, &i))
+			return usage(a, c);
 	}
-	if (a->arg_count < c->args_min || a->arg_count > c->args_max || a->limit == 0 ||
-	    a->by_len > 128)
+	if (a->arg_count < c->args_min || a->arg_count > c->args_max)
 		return usage(a, c);
 	if ((a->by->rights & c->right) == 0)
 		return ask_fail(a, EXIT_OF_FAILURE, "\"%s\" is not permitted", c->words);
 	if (c->right == RIGHT_CHANGE)
-		log_event(LOG_INFO, "console", 0, NULL, "console: %s%s%.*s, by uid %u", c->words,
-			  a->arg_count > 0 ? " " : "", a->arg_count > 0 ? (int)a->args[0].len : 0,
-			  a->arg_count > 0 ? a->args[0].at : "", a->by->uid);
+		log_order(a, c);
 	return c->run(a);
 }
 
@@ -143,6 +186,8 @@ enum ask_step ask_begin(struct ask *a, const struct asker *by, char *line, size_
 	wrong = words_split(line, len, words, COMMAND_WORDS_MAX, &count);
 	if (wrong != NULL)
 		return ask_fail(a, EXIT_OF_USAGE, "%s", wrong);
+	if (count > 0)
+		words[0] = command_word(words[0]);
 	c = command_find(words, count, &used);
 	if (c == NULL)
 		return unknown_command(a, words, count);
@@ -165,9 +210,8 @@ void ask_end(struct ask *a)
 	*a = (struct ask){ 0 };
 }
 
-static void came_home(struct errand *e)
+void ask_came_home(struct trip *trip)
 {
-	struct trip *trip = (struct trip *)e;
 	struct ask *a = trip->ask;
 
 	--*trip->errands;
@@ -179,8 +223,12 @@ static void came_home(struct errand *e)
 	a->by->home(a->by->owner);
 }
 
-enum ask_step ask_send(struct ask *a, void (*visit)(struct errand *self, struct worker *w),
-		       ask_run *next)
+static void errand_came_home(struct errand *e)
+{
+	ask_came_home((struct trip *)e);
+}
+
+enum ask_step ask_depart(struct ask *a, ask_run *next)
 {
 	struct trip *trip = a->trip;
 
@@ -188,13 +236,25 @@ enum ask_step ask_send(struct ask *a, void (*visit)(struct errand *self, struct 
 	trip->errands = a->by->errands;
 	++*trip->errands;
 	a->next = next;
-	crew_send(a->by->world->crew, &trip->errand, a->by->loop, visit, came_home);
+	return ASK_WAIT;
+}
+
+enum ask_step ask_send(struct ask *a, void (*visit)(struct errand *self, struct worker *w),
+		       ask_run *next)
+{
+	ask_depart(a, next);
+	crew_send(a->by->world->crew, &a->trip->errand, a->by->loop, visit, errand_came_home);
 	return ASK_WAIT;
 }
 
 void ask_view(struct ask *a, enum view_shape shape)
 {
 	view_begin(&a->view, a->by->out, (a->options & OPTION_JSON) != 0, shape);
+}
+
+bool ask_wants(const struct ask *a, enum option family)
+{
+	return (a->options & OPTIONS_FAMILY) == 0 || (a->options & family) != 0;
 }
 
 bool ask_step_is_full(const struct ask *a)
@@ -247,6 +307,12 @@ static bool begins_with_words(const struct verb *c, const struct ask *a)
 		if (!slice_equal(slice_cut(rest, ' ', &rest), a->args[i]))
 			return false;
 	return true;
+}
+
+enum ask_step ask_inbound_help(struct ask *a)
+{
+	a->args[a->arg_count++] = SLICE("inbound_audit");
+	return ask_help(a);
 }
 
 enum ask_step ask_help(struct ask *a)

@@ -49,7 +49,10 @@ struct ask {
 	unsigned arg_count;
 	unsigned options; /* of enum option: those given */
 	unsigned by_len;  /* OPTION_BY */
+	bool by_auto;	  /* or this */
 	unsigned limit;	  /* OPTION_LIMIT, or its default */
+	struct slice series; /* OPTION_SERIES */
+	unsigned window_first, window_last; /* OPTION_WINDOW */
 	struct view view;
 	bool hand_over;	   /* then the connection is no console any more */
 	struct trip *trip; /* NULL: none */
@@ -75,9 +78,16 @@ enum ask_step ask_fail(struct ask *a, int code, const char *text, ...)
 void ask_complain(struct ask *a, const char *text);
 void ask_view(struct ask *a, enum view_shape shape);
 bool ask_step_is_full(const struct ask *a);
+bool ask_wants(const struct ask *a, enum option family); /* of -4 and -6; neither: both */
 /* A row that several commands have (ask_count.c). */
 void ask_say_block_heading(struct ask *a);
 void ask_say_block(struct ask *a, const struct cidr *block, uint64_t count, uint64_t distinct);
+
+/* What `why`, `status` and `stats` say of series, and `top --series` (ask_series.c, ask_top.c). */
+void ask_say_recent(struct ask *a, const struct cidr *blocks, unsigned count);
+uint64_t ask_window_now(const struct series_info *info); /* the number of its window 0 */
+void ask_series_sums(const struct ask *a, struct series_info *sums, unsigned *count_out);
+ask_run ask_top_series;
 
 /*
  * An errand and what it gathers. Begins the struct that does; freed with free(). visit runs on the
@@ -91,5 +101,8 @@ struct trip {
 /* a->trip goes round, and then next runs. */
 enum ask_step ask_send(struct ask *a, void (*visit)(struct errand *self, struct worker *w),
 		       ask_run *next);
+/* The same for what somebody else does; ask_came_home(a->trip), on the asker's loop, ends it. */
+enum ask_step ask_depart(struct ask *a, ask_run *next);
+void ask_came_home(struct trip *trip);
 
 #endif

@@ -88,11 +88,6 @@ static struct levels *levels_new(struct ask *a)
 	return l;
 }
 
-static bool wants(const struct ask *a, enum option family)
-{
-	return (a->options & OPTIONS_FAMILY) == 0 || (a->options & family) != 0;
-}
-
 static void levels_add(struct levels *l, struct audit_scope scope, enum addr_family family,
 		       unsigned first, unsigned last)
 {
@@ -142,9 +137,9 @@ static enum ask_step count_levels(struct ask *a, struct slice first_text, struct
 				"\"%.*s\" is not FIRST-LAST, lengths from 0 to 128",
 				SLICE_ARGS(a->args[1]));
 	l = levels_new(a);
-	if (wants(a, OPTION_V4) && first <= 32)
+	if (ask_wants(a, OPTION_V4) && first <= 32)
 		levels_add(l, scope, ADDR_V4, (unsigned)first, last < 32 ? (unsigned)last : 32);
-	if (wants(a, OPTION_V6))
+	if (ask_wants(a, OPTION_V6))
 		levels_add(l, scope, ADDR_V6, (unsigned)first, (unsigned)last);
 	ask_view(a, VIEW_LIST);
 	a->next = levels_step;
@@ -167,7 +162,8 @@ static bool offer(void *arg, const struct cidr *block, uint64_t count, uint64_t 
 {
 	struct levels *l = arg;
 
-	top_offer(&l->top, &(struct top_row){ *block, count, distinct });
+	top_offer(&l->top, &(struct top_row){ .block = *block, .count = count,
+					      .distinct = distinct });
 	return ++l->visited < TOP_STEP;
 }
 
@@ -191,16 +187,21 @@ enum ask_step ask_top(struct ask *a)
 	bool by = (a->options & OPTION_BY) != 0;
 	struct audit_scope scope;
 	struct levels *l;
-	const char *wrong = scope_of(a, name, &scope);
+	const char *wrong;
 	unsigned v4 = by ? a->by_len : TOP_LEN_V4, v6 = by ? a->by_len : TOP_LEN_V6;
 
+	if (a->options & OPTION_SERIES)
+		return ask_top_series(a);
+	if (a->by_auto || (a->options & OPTION_WINDOW) != 0)
+		return ask_fail(a, EXIT_OF_USAGE, "--by auto and --window go with --series");
+	wrong = scope_of(a, name, &scope);
 	if (wrong != NULL)
 		return ask_fail(a, EXIT_OF_USAGE, "%s", wrong);
 	l = levels_new(a);
 	top_init(&l->top, a->limit);
-	if (wants(a, OPTION_V4) && v4 <= 32)
+	if (ask_wants(a, OPTION_V4) && v4 <= 32)
 		levels_add(l, scope, ADDR_V4, v4, v4);
-	if (wants(a, OPTION_V6))
+	if (ask_wants(a, OPTION_V6))
 		levels_add(l, scope, ADDR_V6, v6, v6);
 	a->next = top_step;
 	return top_step(a);

@@ -1,10 +1,13 @@
 /* status, stats, why, reload, drain, stop: what the daemon is and does. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "admin/ask.h"
 #include "base/clock.h"
+#include "base/mem.h"
+#include "relay/pool.h"
 
 static void say_text(struct view *v, const char *key, const char *value)
 {
@@ -41,16 +44,84 @@ static void say_endpoints(struct view *v, struct audit *audit)
 	}
 }
 
-enum ask_step ask_status(struct ask *a)
+/* The next hops of all workers, those of one address together. */
+enum { NEXT_HOPS_MAX = 256 };
+
+struct hops {
+	struct trip trip;
+	unsigned count;
+	bool more;
+	struct pool_state list[NEXT_HOPS_MAX];
+};
+
+static struct pool_state *hops_find(struct hops *h, const struct pool_state *s)
 {
+	for (struct pool_state *i = h->list; i < h->list + h->count; i++)
+		if (i->port == s->port && addr_equal(&i->addr, &s->addr))
+			return i;
+	return NULL;
+}
+
+static void hops_add(void *arg, const struct pool_state *s)
+{
+	struct hops *h = arg;
+	struct pool_state *sum = hops_find(h, s);
+
+	if (sum == NULL && h->count == NEXT_HOPS_MAX) {
+		h->more = true;
+	} else if (sum == NULL) {
+		h->list[h->count++] = *s;
+	} else {
+		sum->used += s->used;
+		sum->kept += s->kept;
+		sum->waiting += s->waiting;
+		sum->alone_ms = s->alone_ms > sum->alone_ms ? s->alone_ms : sum->alone_ms;
+		if (s->failed_wall_ms > sum->failed_wall_ms) {
+			sum->failed_wall_ms = s->failed_wall_ms;
+			memcpy(sum->failure, s->failure, sizeof sum->failure);
+		}
+	}
+}
+
+static void hops_worker(struct errand *self, struct worker *w)
+{
+	pool_describe(w->relay.pool, hops_add, self);
+}
+
+static void say_hop(struct view *v, const struct pool_state *s)
+{
+	char where[ADDR_PORT_TEXT_MAX], when[CLOCK_TEXT_MAX] = "";
+	char alone[40] = "", failure[200] = "";
+
+	addr_port_print(&s->addr, s->port, where);
+	if (s->alone_ms > 0)
+		snprintf(alone, sizeof alone, ", left alone for %" PRIu64 " s",
+			 (s->alone_ms + 999) / 1000);
+	if (s->failed_wall_ms > 0)
+		snprintf(failure, sizeof failure, ", failed %s: %s",
+			 clock_print(s->failed_wall_ms, when), s->failure);
+	view_row(v, VIEW_ROW(LOG_STR("next_hop", where), LOG_INT("used", s->used),
+			     LOG_INT("kept", s->kept), LOG_INT("waiting", s->waiting),
+			     LOG_INT("alone_ms", (int64_t)s->alone_ms), LOG_STR("failed", when),
+			     LOG_STR("failure", s->failure)),
+		 "%-14s %s: %u used, %u kept, %u waiting%s%s", "next_hop", where, s->used, s->kept,
+		 s->waiting, alone, failure);
+}
+
+static enum ask_step status_print(struct ask *a)
+{
+	const struct hops *h = (struct hops *)a->trip;
 	const struct console_world *w = a->by->world;
 	uint64_t now = clock_wall_ms();
 	uint64_t up_ms = now > w->started_wall_ms ? now - w->started_wall_ms : 0;
 	char started[CLOCK_TEXT_MAX];
+	struct series_info series;
+	unsigned series_count;
 	struct crew_stats stats;
 	struct view *v = &a->view;
 
 	crew_stats(w->crew, &stats);
+	ask_series_sums(a, &series, &series_count);
 	ask_view(a, VIEW_OBJECT);
 	say_text(v, "version", w->version);
 	say_number(v, "pid", (uint64_t)getpid(), "");
@@ -65,10 +136,25 @@ enum ask_step ask_status(struct ask *a)
 	say_number(v, "sessions", stats.live, "");
 	say_number(v, "held", stats.held, "in a tarpit");
 	say_number(v, "audit_bytes", audit_bytes(w->audit), "");
+	say_number(v, "series", series_count, "");
+	say_number(v, "series_bytes", series.bytes, "");
 	say_number(v, "log_dropped", log_dropped(), "lines");
 	view_section(v, "endpoints");
 	say_endpoints(v, w->audit);
+	view_section(v, "next_hops");
+	for (unsigned i = 0; i < h->count; i++)
+		say_hop(v, &h->list[i]);
+	if (h->more)
+		view_row(v, NULL, "%-14s ... and more", "next_hop");
 	return ask_done(a);
+}
+
+enum ask_step ask_status(struct ask *a)
+{
+	struct hops *h = mem_new(sizeof *h);
+
+	a->trip = &h->trip;
+	return ask_send(a, hops_worker, status_print);
 }
 
 static bool say_counter(void *arg, const char *phase, const char *name, const char *class,
@@ -86,11 +172,14 @@ static bool say_counter(void *arg, const char *phase, const char *name, const ch
 enum ask_step ask_stats(struct ask *a)
 {
 	const struct console_world *w = a->by->world;
+	struct series_info series;
+	unsigned series_count;
 	struct crew_stats stats;
 	struct view *v = &a->view;
 	char since[CLOCK_TEXT_MAX];
 
 	crew_stats(w->crew, &stats);
+	ask_series_sums(a, &series, &series_count);
 	clock_print(ledger_since_ms(w->ledger), since);
 	ask_view(a, VIEW_OBJECT);
 	view_row(v, VIEW_ROW(LOG_STR("since", since)),
@@ -102,6 +191,9 @@ enum ask_step ask_stats(struct ask *a)
 	WORKER_STATS(SAY)
 #undef SAY
 	say_number(v, "uncounted", ledger_uncounted(w->ledger), "actions under further counters");
+	say_number(v, "series_events", series.events, "additions to series");
+	say_number(v, "series_folds", series.folds, "folds for want of room");
+	say_number(v, "series_keys_dropped", series.keys_dropped, "text keys, for want of room");
 	return ask_done(a);
 }
 
@@ -154,15 +246,12 @@ static bool say_action(void *arg, const struct ledger_entry *e)
 	return --l->left > 0 && !l->view->full;
 }
 
-static void say_block(struct ask *a, struct audit_scope scope, const struct cidr *block)
-{
-	ask_say_block(a, block, audit_count(scope, block), audit_distinct(scope, block));
-}
-
 /* Also of a block: then what was done to anybody in it. */
 enum ask_step ask_why(struct ask *a)
 {
 	static const uint8_t around_v4[] = { 24, 16, 8, 0 }, around_v6[] = { 64, 56, 48, 32, 0 };
+	struct cidr blocks[1 + sizeof around_v6];
+	unsigned count = 0;
 	const struct console_world *w = a->by->world;
 	struct latest latest = { &a->view, a->limit };
 	struct audit_scope scope = { .service = audit_service_find(w->audit, "SMTP") };
@@ -181,13 +270,15 @@ enum ask_step ask_why(struct ask *a)
 		view_row(v, NULL, "no action on it is remembered");
 	view_section(v, "blocks");
 	ask_say_block_heading(a);
-	say_block(a, scope, &block);
-	for (; *len > 0; len++) {
-		struct cidr around = cidr_of(&block.addr, *len);
-
+	blocks[count++] = block;
+	for (; *len > 0; len++)
 		if (*len < block.len)
-			say_block(a, scope, &around);
-	}
+			blocks[count++] = cidr_of(&block.addr, *len);
+	for (unsigned i = 0; i < count; i++)
+		ask_say_block(a, &blocks[i], audit_count(scope, &blocks[i]),
+			      audit_distinct(scope, &blocks[i]));
+	view_section(v, "series");
+	ask_say_recent(a, blocks, count);
 	return ask_done(a);
 }
 

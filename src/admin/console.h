@@ -13,12 +13,16 @@
 #include "front/crew.h"
 #include "net/endpoint.h"
 #include "policy/ledger.h"
+#include "series/keeper.h"
+#include "series/series.h"
 
 /* What the console can look at and ask for. Outlives it. The functions are called on its thread. */
 struct console_world {
 	struct audit *audit;
 	struct crew *crew;
 	struct ledger *ledger;
+	struct series_all *series;
+	struct keeper *keeper; /* NULL: nothing is saved */
 	const char *version;
 	void *owner;
 	/* Load the configuration again (T6). true: done, complaints may hold warnings. */

@@ -65,6 +65,7 @@ static inline void fake_world_enter(struct fake_world *f, const char *peer)
 
 static inline struct fake_world *fake_world_new(void)
 {
+	static const struct monitor monitors[] = { { 300, 2 }, { 60, 1 } };
 	struct fake_world *f = mem_new(sizeof *f);
 	struct console_world *w = &f->world;
 
@@ -73,6 +74,7 @@ static inline struct fake_world *fake_world_new(void)
 		.audit = audit_new(),
 		.crew = crew_new(2, f->jobs, NULL),
 		.ledger = ledger_new(),
+		.series = series_all_new(),
 		.version = "1.2.3",
 		.owner = f,
 		.reload = fake_reload,
@@ -85,6 +87,7 @@ static inline struct fake_world *fake_world_new(void)
 		.landlock = "on",
 		.seccomp = "off: by option",
 	};
+	series_monitors(w->series, monitors, 2, SERIES_BYTES_MIN, false);
 	f->smtp = audit_endpoint(w->audit, audit_service_find(w->audit, "SMTP"), "127.0.0.1:25");
 	f->control = audit_endpoint(w->audit, audit_service_find(w->audit, "Control"), "/x.sock");
 	return f;
@@ -99,6 +102,7 @@ static inline void fake_world_free(struct fake_world *f)
 	crew_free(f->world.crew);
 	ledger_free(f->world.ledger);
 	audit_free(f->world.audit);
+	series_all_free(f->world.series);
 	free(f);
 }
 

@@ -35,7 +35,8 @@ static void test_against_sorting(void **state)
 		for (unsigned i = 0; i < ROWS; i++) {
 			struct addr a = { (uint64_t)i << 40, 0, i % 3 ? ADDR_V4 : ADDR_V6 };
 
-			all[i] = (struct top_row){ cidr_of(&a, 24), (uint64_t)(rand() % 50), i };
+			all[i] = (struct top_row){ .block = cidr_of(&a, 24),
+						   .count = (uint64_t)(rand() % 50), .distinct = i };
 			top_offer(&t, &all[i]);
 		}
 		top_sort(&t);
