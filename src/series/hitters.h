@@ -8,7 +8,7 @@
  *
  * It goes down from a block to its halves where their sum reaches the threshold, and nowhere else,
  * so it asks for at most two sums a bit and found block; a few at a time, as its caller wants. It
- * holds one way down and nothing else. What changes meanwhile is seen as it is when it is asked for.
+ * holds one way down, nothing else. What changes meanwhile is seen as it is when it is asked for.
  */
 #ifndef SERIES_HITTERS_H
 #define SERIES_HITTERS_H

@@ -397,8 +397,8 @@ static void test_series(void **state)
 	say(fx, "inbound_audit add here 60,1 192.0.2.1 5");
 	got = say(fx, "series \"bad rcpt\" --json");
 	assert_ptr_equal(strstr(got, "[{\"name\":\"bad rcpt\",\"monitor\":\"600,3\","
-				     "\"type\":\"cidr\",\"made_by\":\"lua\",\"persist\":0,\"serialize\":0,"
-				     "\"replicate\":\"none\",\"bytes\":"),
+				     "\"type\":\"cidr\",\"made_by\":\"lua\",\"persist\":0,"
+				     "\"serialize\":0,\"replicate\":\"none\",\"bytes\":"),
 			 got);
 	assert_non_null(strstr(got, ",\"max_bytes\":1048576,\"windows_used\":1,\"events\":1,"
 				    "\"folds\":0,\"folded_since\":\"\","
