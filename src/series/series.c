@@ -92,13 +92,13 @@ static const char *what_of(const struct series *s, const struct series_key *key,
 	*out = (struct what){ .kind = type_kind(type), .block = &key->block };
 	if (out->kind == RING_ADDRESSES) {
 		if (key->block.addr.family == ADDR_NONE)
-			return series_wrong("series %s counts addresses: the key is none",
+			return series_wrong("series %s counts addresses, and the key is none",
 					    s->is.name);
 		out->is_kept = keeps_family(type, key->block.addr.family);
 		return NULL;
 	}
 	if (key->text.at == NULL)
-		return series_wrong("series %s counts texts: the key is none", s->is.name);
+		return series_wrong("series %s counts texts, and there is no key", s->is.name);
 	if (key->text.len > SERIES_KEY_MAX)
 		return series_wrong("series %s: a key has %zu octets, more than %d", s->is.name,
 				    key->text.len, SERIES_KEY_MAX);
