@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "policy/sieve/sieve.h"
+#include "series/series.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -91,24 +92,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					      .cache_size = 2,
 					      .cache_life_s = 10,
 					      .runtime_error_continue = size % 2 };
+	static const struct monitor monitors[] = { { 300, 6 }, { 60, 10 } };
 	const struct policy_conf conf = { .stanzas = &stanza,
 					  .stanza_count = 1,
-					  .has_inbound_audit = true };
-	const struct policy_host host = {
-		.count = count, .acted = acted, .logged = logged, .hostname = "h"
-	};
+					  .has_inbound_audit = true,
+					  .monitors = monitors,
+					  .monitor_count = 2 };
+	const struct policy_host host = { .count = count,
+					  .acted = acted,
+					  .logged = logged,
+					  .series = series_all_new(),
+					  .hostname = "h" };
 	struct policy_engine engine = sieve_engine;
 	const struct policy_engine *const engines[] = { &engine, NULL };
 	struct complaints complaints;
 	struct policy_set *set;
 
 	engine.load = load;
+	series_monitors(host.series, monitors, 2, SERIES_BYTES_MIN, false);
 	complaints_init(&complaints);
 	set = policy_load(&conf, engines, &host, &complaints);
 	for (unsigned i = 0; set != NULL && i < PHASE_COUNT; i++)
 		run(set, (enum phase)i);
 	policy_unref(set);
 	complaints_free(&complaints);
+	series_all_free(host.series);
 	unlink(path);
 	return 0;
 }
