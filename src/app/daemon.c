@@ -439,7 +439,7 @@ static struct console *open_console(struct daemon *d, const struct inheritance *
 	const struct site *site = d->site;
 	struct console_door *doors = mem_array(site->control_count, sizeof *doors);
 	struct console_world world = {
-		.audit = d->audit, .crew = d->crew, .ledger = d->ledger,
+		.audit = d->audit, .crew = d->crew, .ledger = d->ledger, .series = d->series,
 		.version = VERSION, .started_wall_ms = clock_wall_ms(),
 		.user = d->confinement.user, .landlock = d->confinement.landlock,
 		.seccomp = d->confinement.seccomp,
