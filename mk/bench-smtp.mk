@@ -9,6 +9,6 @@ $(B)/bench/floor $(B)/bench/load: $(B)/bench/%: bench/smtp/%.c | bench-packages
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIBS)
 
-$(B)/bench/counting: bench/smtp/counting.c $(call libs_of,audit)
+$(B)/bench/counting: bench/smtp/counting.c $(call libs_of,series)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
