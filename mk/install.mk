@@ -24,5 +24,6 @@ install: all
 	[ -e $(CONFDIR)/tidewaiter.conf ] || $(INSTALL) -m 644 etc/tidewaiter.conf $(CONFDIR)/tidewaiter.conf
 	sed 's,/usr/sbin,$(PREFIX)/sbin,' etc/tidewaiter.service >$(SYSTEMD)/tidewaiter.service
 	chmod 644 $(SYSTEMD)/tidewaiter.service
+	$(INSTALL) -m 644 $(SYSTEMD)/tidewaiter.service $(SYSTEMD)/tidewaiter@.service
 	$(INSTALL) -m 644 etc/tidewaiter.sysusers $(SYSUSERS)/tidewaiter.conf
 	$(INSTALL) -m 644 etc/tidewaiter.logrotate $(LOGROTATE)/tidewaiter

@@ -340,7 +340,7 @@ static void hand_over(void *owner, int fd)
 /* Sessions go on as if nothing had happened; who is still there after Drain_Timeout is drained. */
 static void begin_to_end(struct daemon *d)
 {
-	notify_stopping();
+	notify_stopping(2 * drain_ms(d)); /* as if nothing had happened, and then draining */
 	log_info("upgrade: handed over, %llu sessions to finish",
 		 (unsigned long long)crew_sessions(d->crew));
 	d->handed_until_ms = clock_ms() + drain_ms(d);
@@ -396,12 +396,12 @@ static void serve(struct daemon *d, const sigset_t *ours)
 		} else if (sig == SIGHUP && !crew_is_draining(d->crew)) {
 			reload_by_signal(d);
 		} else if (sig == SIGNAL_DRAIN && !crew_is_draining(d->crew)) {
-			notify_stopping();
+			notify_stopping(UINT32_MAX);
 			log_info("draining: no new connections, %llu sessions to finish",
 				 (unsigned long long)crew_sessions(d->crew));
 			crew_drain(d->crew, UINT32_MAX);
 		} else if (sig == SIGTERM || sig == SIGINT) {
-			notify_stopping();
+			notify_stopping(stopping ? 0 : drain_ms(d));
 			log_info(stopping ? "stopping at once"
 					  : "stopping: %llu sessions to finish",
 				 (unsigned long long)crew_sessions(d->crew));

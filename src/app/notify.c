@@ -10,6 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* For 421 to all, and for what is saved at the end. */
+enum { LAST_WORK_MS = 15000 };
+
 static int manager = -1;
 static uint64_t watchdog_us;
 
@@ -90,9 +93,13 @@ void notify_reloading(void)
 	say(text);
 }
 
-void notify_stopping(void)
+void notify_stopping(uint32_t within_ms)
 {
-	say("STOPPING=1\n");
+	char text[80];
+
+	snprintf(text, sizeof text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\n",
+		 ((uint64_t)within_ms + LAST_WORK_MS) * 1000);
+	say(text);
 }
 
 uint32_t notify_watchdog_ms(void)

@@ -12,7 +12,8 @@ void notify_open(void); /* takes NOTIFY_SOCKET and WATCHDOG_USEC out of the envi
 void notify_close(void);
 void notify_ready(const char *status);
 void notify_reloading(void); /* notify_ready ends it */
-void notify_stopping(void);
+/* The end is near, and within that time, so that the manager does not hurry it. */
+void notify_stopping(uint32_t within_ms);
 /* In time, and only when all is well: how often a sign of life is wanted; 0: not at all. */
 uint32_t notify_watchdog_ms(void);
 void notify_alive(void);

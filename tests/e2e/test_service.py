@@ -72,14 +72,29 @@ class Notify(E2E):
         self.assertEqual(manager.next()["RELOADING"], "1")
         self.assertEqual(manager.next()["READY"], "1", "the old configuration is in use")
         d.signal(signal.SIGTERM)
-        self.assertEqual(manager.next()["STOPPING"], "1")
+        news = manager.next()
+        self.assertEqual(news["STOPPING"], "1")
+        self.assertGreater(int(news["EXTEND_TIMEOUT_USEC"]), 30e6, "Drain_Timeout")
         self.assertEqual(d.wait(), 0)
 
     def test_drain_is_stopping(self):
         manager, d = self.managed()
         manager.wait_for("READY")
         d.ctl("drain")
-        manager.wait_for("STOPPING")
+        news = manager.wait_for("STOPPING")
+        self.assertGreater(int(news["EXTEND_TIMEOUT_USEC"]), 1e12, "no time is set to it")
+        self.assertEqual(d.wait(), 0)
+
+    def test_who_handed_over_is_stopping_in_its_own_time(self):
+        manager, d = self.managed(top="Drain_Timeout = 20")
+        manager.wait_for("READY")
+        with d.client() as c:
+            heir = d.heir()
+            self.addCleanup(self._end, heir)
+            heir.start()
+            news = manager.wait_for("STOPPING")
+            self.assertGreater(int(news["EXTEND_TIMEOUT_USEC"]), 40e6, "twice Drain_Timeout")
+            c.say("QUIT", 221)
         self.assertEqual(d.wait(), 0)
 
     def test_not_ready_before_its_doors_are_open(self):
@@ -161,10 +176,12 @@ class Files(unittest.TestCase):
         if shutil.which("systemd-analyze") is None:
             self.skipTest("no systemd-analyze")
         with tempfile.TemporaryDirectory() as home, open(os.path.join(ROOT, "etc/tidewaiter.service")) as f:
-            unit = os.path.join(home, "tidewaiter.service")
-            with open(unit, "w") as out:
-                out.write(f.read().replace("/usr/sbin/tidewaiter", TIDEWAITER))
-            done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True,
+            text = f.read().replace("/usr/sbin/tidewaiter", TIDEWAITER)
+            units = [os.path.join(home, name) for name in ("tidewaiter.service", "tidewaiter@next.service")]
+            for unit in units:
+                with open(unit, "w") as out:
+                    out.write(text)
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True,
                                   timeout=60)
             ours = [line for line in done.stderr.splitlines() if "tidewaiter" in line]
             self.assertEqual((done.returncode, ours), (0, []), done.stderr)
