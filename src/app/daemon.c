@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "base/mem.h"
 #include "policy/lua/lua.h"
 #include "policy/sieve/sieve.h"
+#include "series/keeper.h"
 
 enum {
 	EXIT_CONFIG = 78, /* EX_CONFIG */
@@ -40,10 +42,13 @@ struct daemon {
 	struct budgets *budgets;
 	struct ledger *ledger;
 	struct series_all *series; /* of all configurations, one after the other */
+	struct keeper *keeper;
+	struct keeper_task hand_on; /* the series, to the heir */
+	bool hands_on;
+	_Atomic bool handed_on;
 	struct jobs *jobs;
 	struct host host;
 	struct policy_host policy_host;
-	char hostname[256];
 	struct site *site; /* under reload_lock */
 	pthread_mutex_t reload_lock;
 	struct crew *crew;
@@ -60,7 +65,10 @@ static void log_complaints(const struct complaints *c)
 	char line[1400];
 
 	for (unsigned i = 0; i < c->count; i++) {
-		complaint_print(&c->list[i], line, sizeof line);
+		struct complaint said = c->list[i];
+
+		said.gravity = GRAVITY_ERROR; /* the line's level says that it is a warning */
+		complaint_print(&said, line, sizeof line);
 		if (c->list[i].gravity == GRAVITY_ERROR)
 			log_error("%s", line);
 		else
@@ -93,9 +101,7 @@ static void world_open(struct daemon *d)
 	d->host = (struct host){
 		.audit = d->audit, .ledger = d->ledger, .series = d->series
 	};
-	if (gethostname(d->hostname, sizeof d->hostname - 1) != 0)
-		snprintf(d->hostname, sizeof d->hostname, "localhost");
-	host_fill(&d->policy_host, &d->host, d->hostname, NULL);
+	host_fill(&d->policy_host, &d->host);
 	pthread_mutex_init(&d->reload_lock, NULL);
 }
 
@@ -191,6 +197,49 @@ static bool define_series(struct daemon *d, const struct site *site, bool new_on
 	return complaints->errors == errors;
 }
 
+static struct keeper_rules keeping(const struct site *site)
+{
+	return (struct keeper_rules){
+		.series_dir = site->series.serialize_dir, .journal_dir = site->series.log_dir,
+		.save_ms = site->series.maintenance_ms, .journal_days = site->series.journal_days,
+	};
+}
+
+static void series_handed_on(struct keeper_task *task)
+{
+	struct daemon *d = (struct daemon *)((char *)task - offsetof(struct daemon, hand_on));
+
+	if (task->wrong[0] != '\0')
+		log_error("upgrade: series stay behind: %s", task->wrong);
+	handover_saved(d->heir);
+	d->handed_on = true;
+}
+
+/* The heir loads what is saved now, and counts it from then on. */
+static void hand_series_on(struct daemon *d)
+{
+	if (d->hands_on)
+		return;
+	d->hands_on = true;
+	d->hand_on = (struct keeper_task){ .work = KEEPER_RETIRE, .done = series_handed_on };
+	keeper_ask(d->keeper, &d->hand_on);
+}
+
+/* At the end: also where the heir takes over only then. */
+static void wait_for_series(struct daemon *d)
+{
+	hand_series_on(d);
+	while (!d->handed_on)
+		usleep(STOP_LOOK_MS * 1000);
+}
+
+static void inherit_series(void *owner)
+{
+	struct daemon *d = owner;
+
+	keeper_inherit(d->keeper);
+}
+
 /* --- reload -------------------------------------------------------------------------------- */
 
 /* Before anybody runs its scripts: what they need and there is not yet. */
@@ -205,6 +254,7 @@ static bool prepare_series(struct daemon *d, const struct site *fresh,
 static bool reload(void *owner, struct complaints *complaints)
 {
 	struct daemon *d = owner;
+	struct keeper_rules rules;
 	struct site *fresh;
 	bool fine;
 
@@ -223,6 +273,8 @@ static bool reload(void *owner, struct complaints *complaints)
 		log_set_level(fresh->log_level);
 		site_free(d->site);
 		d->site = fresh;
+		rules = keeping(fresh);
+		keeper_rule(d->keeper, &rules);
 	} else {
 		site_free(fresh);
 	}
@@ -312,7 +364,8 @@ static struct handover_world handover_world(struct daemon *d)
 {
 	return (struct handover_world){ .audit = d->audit, .budgets = d->budgets,
 					.crew = d->crew, .owner = d,
-					.handed = handed, .given_up = heir_has_gone };
+					.handed = handed, .given_up = heir_has_gone,
+					.saved = inherit_series };
 }
 
 /* The console's thread. Its answer has been given, so a refusal is an end without a word. */
@@ -344,6 +397,7 @@ static void begin_to_end(struct daemon *d)
 	log_info("upgrade: handed over, %llu sessions to finish",
 		 (unsigned long long)crew_sessions(d->crew));
 	d->handed_until_ms = clock_ms() + drain_ms(d);
+	hand_series_on(d);
 }
 
 static bool should_drain(struct daemon *d)
@@ -440,7 +494,7 @@ static struct console *open_console(struct daemon *d, const struct inheritance *
 	struct console_door *doors = mem_array(site->control_count, sizeof *doors);
 	struct console_world world = {
 		.audit = d->audit, .crew = d->crew, .ledger = d->ledger, .series = d->series,
-		.version = VERSION, .started_wall_ms = clock_wall_ms(),
+		.keeper = d->keeper, .version = VERSION, .started_wall_ms = clock_wall_ms(),
 		.user = d->confinement.user, .landlock = d->confinement.landlock,
 		.seccomp = d->confinement.seccomp,
 		.owner = d, .hand_over = hand_over, .reload = reload, .drain = ask_drain,
@@ -493,13 +547,13 @@ static bool inherit(struct daemon *d, struct inheritance *out, struct complaints
 static int open_all(struct daemon *d, struct complaints *complaints)
 {
 	struct inheritance from = { 0 };
+	struct keeper_rules rules;
 
 	d->site = load(d, complaints);
 	if (d->site == NULL)
 		return EXIT_CONFIG;
 	log_set_format(d->site->log_format);
 	log_set_level(d->site->log_level);
-	snprintf(d->hostname, sizeof d->hostname, "%s", d->site->hostname);
 	if (!confine(d->site, &d->confinement, complaints) ||
 	    !define_series(d, d->site, false, complaints))
 		return 1;
@@ -507,12 +561,20 @@ static int open_all(struct daemon *d, struct complaints *complaints)
 	log_open(STDERR_FILENO, "tidewaiter");
 	d->jobs = d->policy_host.jobs = jobs_new(DISK_THREADS);
 	d->crew = d->host.crew = crew_new(d->site->workers, d->jobs, d->series);
+	rules = keeping(d->site);
+	d->keeper = keeper_new(d->series, &rules);
+	keeper_start(d->keeper);
 	if (!inherit(d, &from, complaints))
 		return 1;
-	d->console = open_console(d, &from, complaints);
+	d->console = open_console(d, &from, complaints); /* it finds out whether another one runs */
 	free(from.consoles);
-	if (d->console == NULL || !crew_install(d->crew, d->site->rules, complaints) ||
-	    !point_log(d->site, complaints))
+	if (d->console == NULL || !point_log(d->site, complaints))
+		return 1;
+	if (d->parent == NULL) {
+		keeper_inherit(d->keeper);
+		keeper_wait(d->keeper);
+	}
+	if (!crew_install(d->crew, d->site->rules, complaints))
 		return 1;
 	if (d->parent != NULL)
 		handover_taken(d->parent);
@@ -523,10 +585,13 @@ static void close_all(struct daemon *d)
 {
 	if (d->console != NULL)
 		console_stop(d->console);
+	if (d->heir != NULL && !d->heir_gone)
+		wait_for_series(d);
 	handover_end(d->heir); /* the workers' loops still turn */
 	handover_end(d->parent);
 	if (d->crew != NULL)
 		crew_join(d->crew);
+	keeper_stop(d->keeper); /* nobody adds to a series any more */
 	if (d->jobs != NULL)
 		jobs_free(d->jobs); /* its last news are heard when the workers' loops are freed */
 	crew_free(d->crew);

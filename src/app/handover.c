@@ -34,8 +34,10 @@ struct handover {
 	pthread_t thread;
 	bool has_thread;
 	_Atomic bool ending;
+	bool is_new; /* the new one's side */
 	bool taken;
 	bool now;
+	bool saved;
 	_Atomic bool over; /* the other has gone, or talks nonsense */
 	struct audit_tap tap;
 	pthread_mutex_t lock;
@@ -174,6 +176,11 @@ static bool hear_line(struct handover *h, struct slice line)
 	}
 	if (slice_equal(line, SLICE("taken"))) {
 		h->taken = true;
+		return true;
+	}
+	if (h->is_new && !h->saved && slice_equal(line, SLICE("saved"))) {
+		h->saved = true;
+		h->world.saved(h->world.owner);
 		return true;
 	}
 	wrong = elsewhere_hear(h->elsewhere, line);
@@ -425,6 +432,7 @@ struct handover *handover_ask(const struct handover_world *world, const struct e
 		return NULL;
 	}
 	h = handover_new(world, fd);
+	h->is_new = true;
 	h->inheritance = out;
 	while (!h->now && !h->over && clock_ms() < until)
 		turn(h);
@@ -440,8 +448,17 @@ struct handover *handover_ask(const struct handover_world *world, const struct e
 
 static void *take(void *arg)
 {
-	follow(arg);
+	struct handover *h = arg;
+
+	follow(h);
+	if (!h->saved)
+		h->world.saved(h->world.owner);
 	return NULL;
+}
+
+void handover_saved(struct handover *h)
+{
+	say(h, "saved");
 }
 
 uint64_t handover_sessions(const struct handover *h)

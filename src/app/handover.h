@@ -8,8 +8,11 @@
  * only serves what it has. All the time both tell each other who enters and leaves, so that policy
  * in either sees the sum, and the end of the connection is the leave of all that are left.
  *
+ * Series are handed on as files (series/keeper.h): once nobody enters here any more, the old one
+ * saves them and says so.
+ *
  * The lines of the old one are `socket PATH-OR-ADDRESS` and `console PATH`, each with a descriptor,
- * then `now`; of the new one `taken`; of both those of audit/elsewhere.h, and
+ * then `now`, later `saved`; of the new one `taken`; of both those of audit/elsewhere.h, and
  * `slots COUNT NAME` of session caps (audit/budget.h), which both share.
  */
 #ifndef APP_HANDOVER_H
@@ -29,6 +32,9 @@ struct handover_world {
 	 * that. */
 	void (*handed)(void *owner);
 	void (*given_up)(void *owner);
+	/* The new one's, once, on its thread or on the handover's: the old one has saved its series, or
+	 * has gone. */
+	void (*saved)(void *owner);
 };
 
 /* The old one: to whoever is at the other end of fd, which is taken. On the console's thread. */
@@ -52,6 +58,9 @@ struct handover *handover_ask(const struct handover_world *world, const struct e
 uint64_t handover_sessions(const struct handover *h);
 /* Our doors are open: say so, and listen to the old one from now on. */
 void handover_taken(struct handover *h);
+
+/* The old one has saved its series: tell the other. Any thread. */
+void handover_saved(struct handover *h);
 
 /* The other has gone. Any thread. */
 bool handover_is_over(const struct handover *h);

@@ -37,7 +37,7 @@ struct trouble {
 };
 
 enum state {
-	KEEPER_WAITS,   /* another process still has the series */
+	KEEPER_WAITS,   /* another process may still have the series */
 	KEEPER_KEEPS,
 	KEEPER_RETIRED, /* another process has them now */
 };
@@ -52,12 +52,12 @@ struct journalled {
 struct keeper {
 	struct series_all *all; /* borrowed */
 	pthread_mutex_t lock;
-	pthread_cond_t asked;
+	pthread_cond_t asked, loaded;
 	pthread_t thread;
 	bool has_thread;
 	struct keeper_rules *new_rules;		 /* under lock, NULL: none */
 	STAILQ_HEAD(, keeper_task) tasks;	 /* under lock */
-	bool inherits, ending;			 /* under lock */
+	bool inherits, has_loaded, ending;	 /* under lock */
 	/* The thread's own. */
 	struct keeper_rules rules;
 	enum state state;
@@ -342,14 +342,6 @@ void keeper_ask(struct keeper *k, struct keeper_task *task)
 	pthread_mutex_unlock(&k->lock);
 }
 
-void keeper_load(struct keeper *k)
-{
-	take_rules(k);
-	loader_clean(k->rules.series_dir);
-	loader_clean(k->rules.journal_dir);
-	loader_all(k->all, k->rules.series_dir);
-}
-
 static void inherit_if_told(struct keeper *k)
 {
 	bool told;
@@ -359,8 +351,14 @@ static void inherit_if_told(struct keeper *k)
 	pthread_mutex_unlock(&k->lock);
 	if (!told || k->state != KEEPER_WAITS)
 		return;
-	keeper_load(k);
+	loader_clean(k->rules.series_dir);
+	loader_clean(k->rules.journal_dir);
+	loader_all(k->all, k->rules.series_dir);
 	k->state = KEEPER_KEEPS;
+	pthread_mutex_lock(&k->lock);
+	k->has_loaded = true;
+	pthread_cond_broadcast(&k->loaded);
+	pthread_mutex_unlock(&k->lock);
 }
 
 static void do_tasks(struct keeper *k)
@@ -380,6 +378,14 @@ void keeper_inherit(struct keeper *k)
 	pthread_mutex_lock(&k->lock);
 	k->inherits = true;
 	pthread_cond_signal(&k->asked);
+	pthread_mutex_unlock(&k->lock);
+}
+
+void keeper_wait(struct keeper *k)
+{
+	pthread_mutex_lock(&k->lock);
+	while (!k->has_loaded)
+		pthread_cond_wait(&k->loaded, &k->lock);
 	pthread_mutex_unlock(&k->lock);
 }
 
@@ -462,7 +468,6 @@ struct keeper *keeper_new(struct series_all *all, const struct keeper_rules *rul
 	pthread_condattr_t attr;
 
 	k->all = all;
-	k->state = KEEPER_KEEPS;
 	k->saving.what = "series cannot be saved";
 	k->saving.over = "series are saved again";
 	k->journalling.what = "journals cannot be written";
@@ -472,15 +477,14 @@ struct keeper *keeper_new(struct series_all *all, const struct keeper_rules *rul
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&k->asked, &attr);
+	pthread_cond_init(&k->loaded, NULL);
 	pthread_condattr_destroy(&attr);
 	keeper_rule(k, rules);
 	return k;
 }
 
-void keeper_start(struct keeper *k, bool heir)
+void keeper_start(struct keeper *k)
 {
-	if (heir)
-		k->state = KEEPER_WAITS;
 	k->has_thread = pthread_create(&k->thread, NULL, keeper_main, k) == 0;
 	CHECK(k->has_thread);
 }
@@ -500,6 +504,7 @@ void keeper_stop(struct keeper *k)
 	free(k->new_rules);
 	rules_free(&k->rules);
 	pthread_cond_destroy(&k->asked);
+	pthread_cond_destroy(&k->loaded);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
 }

@@ -31,21 +31,19 @@ struct keeper_rules {
 struct keeper *keeper_new(struct series_all *all, const struct keeper_rules *rules);
 /* From its next turn on. */
 void keeper_rule(struct keeper *k, const struct keeper_rules *rules);
+/* Its thread. Until keeper_inherit nothing is loaded, saved or journalled. */
+void keeper_start(struct keeper *k);
 
 /*
- * Every saved series comes back, before anybody is let in: after the configuration's series were
- * defined, before keeper_start. A file that is torn, foreign, newer or of another definition (D60) is
- * set aside as `NAME.bad-YYYYMMDDTHHMMSSZ`, whole windows that are too old are not read, what a
- * crash left half written is removed. Says in the log what it did.
+ * Nobody else has the series, or not any more: everything that was saved comes back, and is added to
+ * what came here meanwhile; from then on they are kept. After the configuration's series were
+ * defined. A file that is torn, foreign or newer is set aside as `NAME.bad-YYYYMMDDTHHMMSSZ`, one of
+ * another definition (D60) and windows that are too old are not read, what a crash left half written
+ * is removed. Says in the log what it did. Again: harmless.
  */
-void keeper_load(struct keeper *k);
-/*
- * Its thread. heir: another process still has the series and saves them soon; until keeper_inherit
- * nothing is loaded, saved or journalled here, and then all of it is, what came here meanwhile
- * added.
- */
-void keeper_start(struct keeper *k, bool heir);
 void keeper_inherit(struct keeper *k);
+/* Until that is done: before anybody is let in. */
+void keeper_wait(struct keeper *k);
 /*
  * Saves a last time, and waits for its thread. What was asked is answered first. NULL is harmless.
  */
