@@ -154,6 +154,21 @@ static void show_entry(struct ask *a, const struct showing *s, const struct tall
 		 text, e->amount);
 }
 
+/* Whoever reads this may take his time, and a window that is pinned can't be folded. */
+static enum ask_step show_all_later(struct showing *s)
+{
+	const struct series_walk was = s->walk;
+
+	if (was.begun)
+		series_walk_end(s->series, &s->walk);
+	s->walk = (struct series_walk){ .at = was.at, .family = was.family };
+	if (was.begun && was.done) {
+		s->walk = (struct series_walk){ 0 };
+		s->offset++;
+	}
+	return ASK_MORE;
+}
+
 /* false: that was the window. */
 static bool show_entries(struct ask *a, struct showing *s)
 {
@@ -177,7 +192,7 @@ static enum ask_step show_all_step(struct ask *a)
 
 	for (unsigned walks = 0; showing_find(a, s); walks++) {
 		if (ask_step_is_full(a) || walks == WALKS_A_STEP)
-			return ASK_MORE;
+			return show_all_later(s);
 		if (!show_entries(a, s))
 			s->offset++;
 	}

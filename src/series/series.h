@@ -153,7 +153,8 @@ void series_describe(struct series *s, struct series_info *out);
  * Walking one window, a turn at a time: entries of addresses in order (IPv4, then IPv6), or texts,
  * the least recently added first. Between two turns others may add. Zeroed but for the window's
  * number: from the start. A walk that was begun is ended with series_walk_end: until then its window
- * is neither folded nor dropped.
+ * is neither folded nor dropped. Who may be kept waiting ends it, and begins another one of addresses
+ * there (at and family); what was folded meanwhile is missed.
  */
 struct series_walk {
 	uint64_t window; /* its number, not its index: time moves on */

@@ -43,7 +43,7 @@ unsigned series_walk(struct series *s, struct series_walk *w, const struct cidr 
 	uint64_t now_ms = clock_wall_ms();
 	unsigned n = 0;
 
-	if (!w->begun) {
+	if (!w->begun && w->at.family == ADDR_NONE) {
 		w->family = within != NULL ? within->addr.family : ADDR_V4;
 		w->at = within != NULL ? within->addr : (struct addr){ .family = ADDR_V4 };
 	}
