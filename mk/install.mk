@@ -19,9 +19,10 @@ install: all
 	$(INSTALL) -m 644 $(wildcard man/*.5) $(MANDIR)/man5
 	$(INSTALL) -m 644 $(wildcard man/*.8) $(MANDIR)/man8
 	$(INSTALL) -m 644 README.md CHANGES.md LICENSE $(wildcard docs/*.md docs/*.svg) $(DOCDIR)
-	$(INSTALL) -m 644 $(wildcard etc/demo/* etc/policy/*) $(DOCDIR)/examples
+	$(INSTALL) -m 644 $(wildcard etc/demo/*) $(DOCDIR)/examples
 	$(INSTALL) -m 644 etc/tidewaiter.conf $(CONFDIR)/tidewaiter.conf.sample
 	[ -e $(CONFDIR)/tidewaiter.conf ] || $(INSTALL) -m 644 etc/tidewaiter.conf $(CONFDIR)/tidewaiter.conf
+	$(INSTALL) -m 644 etc/policy/limits.lua $(CONFDIR)/policy/limits.lua.sample
 	[ -e $(CONFDIR)/policy/limits.lua ] || $(INSTALL) -m 644 etc/policy/limits.lua $(CONFDIR)/policy/limits.lua
 	sed 's,/usr/sbin,$(PREFIX)/sbin,' etc/tidewaiter.service >$(SYSTEMD)/tidewaiter.service
 	chmod 644 $(SYSTEMD)/tidewaiter.service
