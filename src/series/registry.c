@@ -78,6 +78,7 @@ void series_all_free(struct series_all *all)
 		return;
 	for (unsigned i = 0; i < all->count; i++) {
 		ring_free(all->list[i]->ring);
+		pthread_mutex_destroy(&all->list[i]->lock);
 		free(all->list[i]);
 	}
 	for (b = all->builtins; b != NULL; b = older) {
@@ -221,6 +222,7 @@ static struct series *make(struct series_all *all, struct slice name, int event)
 	_Atomic(struct series *) *chain;
 
 	CHECK(name.len <= SERIES_NAME_MAX);
+	pthread_mutex_init(&s->lock, NULL);
 	memcpy(s->is.name, name.at, name.len);
 	s->all = all;
 	s->event = event;
@@ -240,7 +242,7 @@ void series_reshape(struct series *s, const struct series_definition *d, size_t 
 
 	if (d != NULL)
 		r = ring_new(d->monitor, type_kind(d->type), max_bytes);
-	seq_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	old = s->ring;
 	s->ring = r;
 	s->events = 0;
@@ -256,7 +258,7 @@ void series_reshape(struct series *s, const struct series_definition *d, size_t 
 		old->is_left = true;
 		old = NULL;
 	}
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 	ring_free(old);
 }
 
@@ -352,9 +354,9 @@ const char *series_set_serialize(struct series *s)
 	pthread_mutex_lock(&s->all->lock);
 	if (!s->is.serialize) {
 		wrong = check_journal(s->all, s->is.name, s, NULL);
-		seq_lock(&s->lock);
+		pthread_mutex_lock(&s->lock);
 		s->is.serialize = wrong == NULL;
-		seq_unlock(&s->lock);
+		pthread_mutex_unlock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->all->lock);
 	return wrong;
@@ -371,7 +373,7 @@ static bool can_become(const struct series *s, const struct series_definition *d
 /* All but its ring; d NULL: it is a script's again. */
 static void become(struct series *s, const struct series_definition *d)
 {
-	seq_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	s->is.type = d != NULL ? d->type : SERIES_ADDRESSES;
 	s->is.serialize = d != NULL && d->serialize;
 	s->is.persist = d != NULL && d->persist;
@@ -379,7 +381,7 @@ static void become(struct series *s, const struct series_definition *d)
 	s->is.max_bytes = d != NULL ? d->max_bytes : 0;
 	s->type = s->is.type;
 	s->is_defined = d != NULL;
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* Its data go. */
@@ -470,9 +472,9 @@ static struct series *builtin(struct series_all *all, enum series_event event,
 		log_info("%s (%s) keeps its max_bytes of %zu until the next start", s->is.name,
 			 monitor_print(monitor, text), store_limit(s->ring->store));
 	}
-	seq_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	s->is.persist = persist;
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 	return s;
 }
 

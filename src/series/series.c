@@ -21,12 +21,12 @@ const char *series_wrong(const char *format, ...)
 
 struct ring *series_enter(struct series *s, enum ring_kind kind, uint64_t now_ms)
 {
-	seq_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	if (s->ring != NULL && s->ring->kind == kind) {
 		ring_advance(s->ring, now_ms);
 		return s->ring;
 	}
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
 
@@ -53,7 +53,7 @@ void series_leave(struct series *s, uint64_t now_ms)
 
 	if (is_news)
 		s->full_since_ms = now_ms;
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 	if (is_news)
 		say_full(s, limit);
 }
@@ -355,7 +355,7 @@ void series_describe(struct series *s, struct series_info *out)
 	uint64_t now_ms = clock_wall_ms();
 
 	*out = (struct series_info){ .event = s->event };
-	seq_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	out->is = s->is;
 	out->is_defined = s->is_defined;
 	out->events = s->events;
@@ -364,7 +364,7 @@ void series_describe(struct series *s, struct series_info *out)
 		ring_advance(s->ring, now_ms);
 		describe_ring(s->ring, out);
 	}
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* --- loading, and what is left over ----------------------------------------------------------- */
@@ -421,11 +421,11 @@ bool series_tidy(struct series *s)
 	uint64_t now_ms = clock_wall_ms();
 	bool more = false;
 
-	seq_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	if (s->ring != NULL) {
 		ring_advance(s->ring, now_ms);
 		more = store_drop_some(s->ring->store, TIDY_CHUNKS) == TIDY_CHUNKS;
 	}
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 	return more;
 }

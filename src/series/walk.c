@@ -47,7 +47,7 @@ unsigned series_walk(struct series *s, struct series_walk *w, const struct cidr 
 		w->family = within != NULL ? within->addr.family : ADDR_V4;
 		w->at = within != NULL ? within->addr : (struct addr){ .family = ADDR_V4 };
 	}
-	seq_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	begin(s, w, RING_ADDRESSES, now_ms);
 	while (n == 0 && !w->done) {
 		struct cidr all = { .addr.family = w->family };
@@ -60,7 +60,7 @@ unsigned series_walk(struct series *s, struct series_walk *w, const struct cidr 
 		w->family = ADDR_V6;
 		w->at.family = ADDR_V6; /* zeros else */
 	}
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 	return n;
 }
 
@@ -95,14 +95,14 @@ unsigned series_walk_texts(struct series *s, struct series_walk *w, struct buf *
 
 	CHECK(room->max == 0 || room->max >= SERIES_KEY_MAX);
 	buf_clear(room);
-	seq_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	begin(s, w, RING_TEXTS, now_ms);
 	if (w->pinned != NULL) {
 		if (w->text_last == 0)
 			w->text_last = w->pinned->keys.newest;
 		n = copy_texts(w, room, places, out);
 	}
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 	for (unsigned i = 0; i < n; i++)
 		out[i].key.at = room->at != NULL ? room->at + places[i] : "";
 	return n;
@@ -115,11 +115,11 @@ void series_walk_end(struct series *s, struct series_walk *w)
 	if (w->pinned == NULL)
 		return;
 	r = w->pinned->ring;
-	seq_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	window_unpin(w->pinned);
 	if (r->is_left && r->pins == 0)
 		left = r;
-	seq_unlock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 	ring_free(left);
 	w->pinned = NULL;
 	w->done = true;
