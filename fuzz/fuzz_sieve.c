@@ -101,8 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct policy_host host = { .count = count,
 					  .acted = acted,
 					  .logged = logged,
-					  .series = series_all_new(),
-					  .hostname = "h" };
+					  .series = series_all_new() };
 	struct policy_engine engine = sieve_engine;
 	const struct policy_engine *const engines[] = { &engine, NULL };
 	struct complaints complaints;

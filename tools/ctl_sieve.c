@@ -389,8 +389,7 @@ static int run(struct eval *e)
 	struct policy_host host = { .owner = e,
 				    .count = count,
 				    .acted = acted,
-				    .logged = logged,
-				    .hostname = "localhost" };
+				    .logged = logged };
 	struct policy_set *set = load(e, &host);
 	struct policy_run *waiting;
 	struct verdict verdict = { 0 };

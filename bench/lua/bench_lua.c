@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	struct audit_endpoint *endpoint =
 	    audit_endpoint(audit, audit_service_find(audit, "SMTP"), "127.0.0.1:25");
 	struct policy_host host = {
-	    .owner = audit, .count = count, .acted = acted, .logged = logged, .hostname = "bench"};
+	    .owner = audit, .count = count, .acted = acted, .logged = logged};
 	struct audit_ticket *tickets = mem_array(SESSIONS, sizeof *tickets);
 	struct policy_set *set = load(&host, argc > 1 ? argv[1] : "bench/lua/counts");
 	double same, new;

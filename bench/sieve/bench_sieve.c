@@ -97,8 +97,7 @@ int main(int argc, char **argv)
 	struct policy_host host = { .owner = audit,
 				    .count = count,
 				    .acted = acted,
-				    .logged = logged,
-				    .hostname = "bench" };
+				    .logged = logged };
 	struct audit_ticket *tickets = mem_array(SESSIONS, sizeof *tickets);
 	struct policy_set *set = load(&host, argc > 1 ? argv[1] : "bench/sieve/counts.sieve");
 	double ns;

@@ -503,14 +503,9 @@ static struct console *open_console(struct daemon *d, const struct inheritance *
 	struct console *console;
 
 	for (unsigned i = 0; i < site->control_count; i++) {
-		const struct control_door *c = &site->controls[i];
-		int fd = inherited_console(from, &c->where);
-
-		doors[i] = (struct console_door){
-			.name = c->name, .where = c->where, .file_mode = c->file_mode,
-			.backlog = c->backlog, .timeout_ms = c->timeout_ms, .endpoint = c->endpoint,
-			.inherited = fd >= 0, .fd = fd,
-		};
+		doors[i] = site->controls[i];
+		doors[i].fd = inherited_console(from, &doors[i].where);
+		doors[i].inherited = doors[i].fd >= 0;
 	}
 	console = console_start(&world, doors, site->control_count, complaints);
 	free(doors);

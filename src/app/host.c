@@ -122,10 +122,10 @@ static struct loop *loop_of(void *owner, unsigned worker)
 	return crew_loop(host->crew, worker);
 }
 
-void host_fill(struct policy_host *out, struct host *host, const char *hostname, struct jobs *jobs)
+void host_fill(struct policy_host *out, struct host *host)
 {
 	*out = (struct policy_host){
 		.owner = host, .count = count, .acted = acted, .logged = logged,
-		.series = host->series, .hostname = hostname, .jobs = jobs, .loop = loop_of,
+		.series = host->series, .loop = loop_of,
 	};
 }

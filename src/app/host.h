@@ -19,6 +19,6 @@ struct host {
 	struct crew *crew; /* set before the first session begins */
 };
 
-void host_fill(struct policy_host *out, struct host *host, const char *hostname, struct jobs *jobs);
+void host_fill(struct policy_host *out, struct host *host);
 
 #endif

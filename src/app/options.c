@@ -64,8 +64,7 @@ static const char by_kernel[] = "the kernel sizes it";
 const struct option_row option_rows[OPTION_COUNT] = {
 	[OPT_HOSTNAME] = { "Hostname", OPTION_HOSTNAME, G, .absent = "the machine's name",
 		.example = "\"edge.example.org\"",
-		.about = "The name by which this machine speaks to others. A change reaches next hops, and "
-			 "the 421 of a script that failed, with a restart." },
+		.about = "The name by which this machine speaks to others." },
 	[OPT_STATE_DIR] = { "State_Dir", OPTION_PATH, G, .standard = "/var/lib/tidewaiter",
 		.about = "Where the daemon keeps its files." },
 	[OPT_USER] = { "User", OPTION_STRING, G, .example = "\"tidewaiter\"",
@@ -285,7 +284,7 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.about = "\"SECONDS,WINDOWS\": connections, receptions and rejections are counted "
 			 "in windows of so many seconds, the current one and so many before it." },
 	[OPT_MAX_BYTES] = { "max_bytes", OPTION_SIZE, AUDIT, .standard = "64M",
-		.least = SERIES_BYTES_MIN, .most = 32ull << 30, .unit = "octets",
+		.least = SERIES_BYTES_MIN, .most = STORE_LIMIT_MAX, .unit = "octets",
 		.about = "Most memory of a series, all its windows together. What does not fit is "
 			 "folded: addresses with little are added up in their blocks." },
 	[OPT_SERIES_BOUND] = { "series_bound", OPTION_CHOICE, AUDIT, .standard = "low",

@@ -209,14 +209,14 @@ static struct rules *rules_build(struct build *b, struct policy_set *policy)
 static void control_build(struct build *b, struct site *site, const struct chain *chain,
 			  const char *path)
 {
-	struct control_door *c;
+	struct console_door *c;
 
 	if (!chain_truth(chain, OPT_ENABLE))
 		return;
 	site->controls =
 		mem_resize(site->controls, site->control_count + 1, sizeof *site->controls);
 	c = &site->controls[site->control_count++];
-	*c = (struct control_door){
+	*c = (struct console_door){
 		.name = mem_strdup(path),
 		.file_mode = (unsigned)chain_number(chain, OPT_FILE_MODE),
 		.backlog = (int)chain_number(chain, OPT_LISTEN_BACKLOG),
@@ -280,7 +280,6 @@ static struct site *site_build(struct build *b, const struct chain *top, struct 
 	struct site *site = mem_new(sizeof *site);
 
 	site->file = realpath(b->conf->top.at.file, NULL);
-	site->hostname = mem_strdup(b->hostname);
 	site->state_dir = mem_strdup(b->state_dir);
 	site->workers = b->workers;
 	site->user = b->user;
@@ -346,12 +345,11 @@ void site_free(struct site *site)
 	if (site == NULL)
 		return;
 	for (unsigned i = 0; i < site->control_count; i++)
-		free(site->controls[i].name);
+		free((char *)site->controls[i].name);
 	free(site->controls);
 	paths_free(&site->paths);
 	rules_unref(site->rules);
 	free(site->file);
-	free(site->hostname);
 	free(site->state_dir);
 	free(site);
 }

@@ -9,6 +9,7 @@
 #ifndef APP_SITE_H
 #define APP_SITE_H
 
+#include "admin/console.h"
 #include "audit/audit.h"
 #include "audit/budget.h"
 #include "base/complain.h"
@@ -17,16 +18,6 @@
 #include "policy/policy.h"
 #include "series/monitor.h"
 #include "session/rules.h"
-
-/* One Listen of the Control_Listener: always a Unix socket. */
-struct control_door {
-	char *name;
-	struct endpoint where;
-	unsigned file_mode;	/* 0660 */
-	int backlog;
-	uint32_t timeout_ms;	/* Timeout: an idle console */
-	struct audit_endpoint *endpoint;
-};
 
 enum site_access {
 	SITE_READS, /* a file */
@@ -58,7 +49,6 @@ struct site_series {
 
 struct site {
 	char *file;		/* absolute */
-	char *hostname;
 	char *state_dir;	/* absolute */
 	unsigned workers;	/* default: one a core */
 	struct user user;	/* name NULL: as started */
@@ -70,7 +60,7 @@ struct site {
 	enum log_level log_level;
 	const char *log_file;	/* NULL: standard error */
 	uint32_t drain_ms;	/* Drain_Timeout, T7 */
-	struct control_door *controls;
+	struct console_door *controls; /* each with a name of its own */
 	unsigned control_count;
 	struct rules *rules;	/* the site's own reference */
 };

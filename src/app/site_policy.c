@@ -109,6 +109,7 @@ struct policy_set *policy_build(struct build *b)
 			stanza_build(b, s, &stanzas[count++]);
 	}
 	conf = (struct policy_conf){
+		.hostname = b->hostname,
 		.stanzas = stanzas,
 		.stanza_count = count,
 		.workers = b->workers > b->world->threads ? b->workers : b->world->threads,

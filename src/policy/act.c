@@ -77,7 +77,7 @@ const char *policy_act(struct policy_run *run, struct action *action)
 
 void policy_fail(struct policy_run *run, const char *file, unsigned line, const char *why)
 {
-	const char *hostname = policy_set_host(run->set)->hostname;
+	const char *hostname = policy_set_conf(run->set)->hostname;
 	struct action action = {
 		.kind = ACTION_ERROR,
 		.name = "error",

@@ -41,7 +41,7 @@ struct policy_set {
 	atomic_uint refs;
 	atomic_uint said_once; /* bits: see policy_set_once */
 	const struct policy_host *host; /* borrowed */
-	struct policy_conf conf;	/* mask_map and monitors are ours */
+	struct policy_conf conf;	/* hostname, mask_map and monitors are ours */
 	char (*monitor_names)[MONITOR_TEXT_MAX];
 	struct series_definition *definitions;
 	unsigned definition_count;
@@ -98,6 +98,7 @@ static struct policy_set *set_new(const struct policy_conf *conf, const struct p
 	set->conf = *conf;
 	set->conf.stanzas = NULL;
 	set->conf.stanza_count = 0;
+	set->conf.hostname = mem_strdup(conf->hostname != NULL ? conf->hostname : "localhost");
 	set->conf.mask_map = array_copy(conf->mask_map, conf->mask_map_count,
 					sizeof *conf->mask_map);
 	set->conf.monitors = array_copy(conf->monitors, conf->monitor_count,
@@ -157,6 +158,7 @@ static void set_free(struct policy_set *set)
 
 		m->engine->unload(m->loaded);
 	}
+	free((char *)set->conf.hostname);
 	free((void *)set->conf.mask_map);
 	free((void *)set->conf.monitors);
 	free(set->monitor_names);

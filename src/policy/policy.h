@@ -41,7 +41,6 @@ struct policy_host {
 	void (*logged)(void *owner, enum log_level level, const struct facts *facts,
 		       const char *file, unsigned line, struct slice text);
 	struct series_all *series; /* NULL, in tools: nothing was ever added to any */
-	const char *hostname;	/* for reply texts (D25) */
 	struct jobs *jobs;	/* for includes; NULL: files are read at once (tools) */
 	struct loop *(*loop)(void *owner, unsigned worker);
 };
@@ -75,6 +74,7 @@ struct policy_mask_map {
 };
 
 struct policy_conf {
+	const char *hostname;		  /* copied; for reply texts (D25); NULL: "localhost" */
 	const struct policy_stanza *stanzas;
 	unsigned stanza_count;
 	unsigned workers;		  /* one Lua state each; 0: one */

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import stat
+import subprocess
 import unittest
 
 from daemon import Daemon, E2E
@@ -43,6 +44,24 @@ class Doors(E2E):
             self.assertEqual(d.count("127.0.0.1/32"), 1)
             s.sendall(b"QUIT\r\n")
             self.assertTrue(s.recv(1000).startswith(b"221 "))
+        self.assert_quiet(d)
+
+    def backlogs(self, d):
+        """Of all sockets of its port."""
+        with subprocess.Popen(["ss", "-Hltn", "sport = :%d" % d.port], stdout=subprocess.PIPE, text=True) as ss:
+            return {int(line.split()[2]) for line in ss.stdout}
+
+    def test_T6_an_open_door_takes_a_new_backlog_and_mode(self):
+        unix = 'Listen "./smtp.sock" { File_Mode = %s }'
+        d = self.daemon(esmtp=unix % "0600", listen="Listen_Backlog = 11")
+        self.assertEqual(self.backlogs(d), {11})
+        with d.client() as c:
+            for workers in 2, 3:
+                d.configure(esmtp=unix % ("064%d" % workers), listen="Listen_Backlog = 7%d" % workers, workers=workers)
+                self.assertTrue(d.reload())
+                self.assertEqual(self.backlogs(d), {70 + workers})
+                self.assertEqual(stat.S_IMODE(os.stat(os.path.join(d.dir, "smtp.sock")).st_mode), 0o640 + workers)
+            c.say("NOOP", 250)
         self.assert_quiet(d)
 
     def test_many_workers_share_a_door(self):

@@ -294,6 +294,40 @@ class Reloading(E2E):
         self.assertFalse(d.reload())
         self.assertIn("State_Dir", d.log_tail())
 
+    def rename(self, d, name):
+        with open(d.conf) as f:
+            text = f.read()
+        d.write("tidewaiter.conf", text.replace("edge.example.org", name))
+        self.assertTrue(d.reload())
+
+    def test_T6_a_new_Hostname_is_used_everywhere(self):
+        broken = {"mailfrom_phase1": 'if envelope :localpart "from" "fail" { $x = ec_add $unset 1; }'}
+        with Sink() as hop:
+            d = self.daemon(gateway="127.0.0.1:%d" % hop.port, sieve=broken, top="Gateway_XCLIENT = false",
+                            esmtp="Gateway_Idle_Time = 0\nDomain \"kept.org\" { Gateway = \"maildir:mail\" }",
+                            domains='( "example.org" "kept.org" )')
+            for name in "edge.example.org", "mx.example.org":
+                if name != "edge.example.org":
+                    self.rename(d, name)
+                with d.client(greet=False) as c:
+                    c.expect(220, name)
+                    c.hello()
+                    for recipient in "b@example.org", "b@kept.org":
+                        c.envelope("a@example.net", recipient)
+                        text = c.message().text
+                    self.assertIn(name, text)  # the file's name
+                    self.assertIn("EHLO " + name, hop.commands)
+                    self.assertIn(name + " temporary issue", c.say("MAIL FROM:<fail@example.net>", 421).text)  # D25
+
+    def test_T6_what_a_reload_cannot_change_is_said(self):
+        d = self.daemon()
+        d.configure(top="Landlock = off\nSeccomp = off")
+        for _ in range(2):
+            before = len(d.lines)
+            self.assertTrue(d.reload())
+            for name in "Landlock", "Seccomp":
+                d.wait_for_log("warning: .*: %s stays on, expected a restart" % name, before)
+
     def test_T6_a_door_is_closed_and_opened(self):
         d = self.daemon()
         with d.client(host="::1") as inside:

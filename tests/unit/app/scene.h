@@ -71,7 +71,7 @@ static const struct policy_engine fake_lua = {
 	.handles = fake_handles,
 };
 static const struct policy_engine *const engines[] = { &fake_sieve, &fake_lua, NULL };
-static const struct policy_host host = { .hostname = "h" };
+static const struct policy_host host;
 static struct site_world world = { .host = &host, .engines = engines };
 static char project[4096]; /* where the tests were started */
 

@@ -253,7 +253,7 @@ static void test_complains(void **state)
 		{ "T14 max_bytes took the place of max_items", "inbound_audit { max_items = 5 }",
 		  "t.conf:1:17: max_items is not available, a series is limited by max_bytes\n" },
 		{ "T14 max_bytes below the least", "inbound_audit { max_bytes = 65535 }",
-		  "t.conf:1:29: max_bytes is \"65535\", expected 65536 to 34359738368 octets\n" },
+		  "t.conf:1:29: max_bytes is \"65535\", expected 65536 to 4294967296 octets\n" },
 		{ "D39 reception_unit", "inbound_audit { reception_unit = \"mail\" }",
 		  "t.conf:1:34: reception_unit is \"mail\", expected message or recipient\n" },
 		{ "series_bound", "inbound_audit { series_bound = both }",

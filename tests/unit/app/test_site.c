@@ -408,7 +408,7 @@ static void test_defaults(void **state)
 	assert_int_equal(site->drain_ms, 30000);
 	assert_int_equal(site->log_format, LOG_TEXT);
 	assert_int_equal(site->log_level, LOG_INFO);
-	assert_int_not_equal(site->hostname[0], 0);
+	assert_int_not_equal(site->rules->hostname[0], 0);
 	assert_in_range(site->workers, 1, 256);
 	assert_int_equal(s->command_ms, 300000);
 	assert_int_equal(s->transaction_ms, 1800000);
@@ -537,7 +537,7 @@ static void test_samples(void **state)
 		if (i == 0) {
 			snprintf(want, sizeof want, "%s/var/demo", project);
 			assert_string_equal(site->state_dir, want);
-			assert_string_equal(site->hostname, "edge.example.org");
+			assert_string_equal(site->rules->hostname, "edge.example.org");
 			assert_true(ctx_get(&settings_for(site, 1, "2001:db8:5::9")->context,
 					    SLICE("trusted"), &value));
 		}

@@ -104,7 +104,7 @@ static inline void fake_begin(struct fake *fake)
 	fake->host.count = fake_count;
 	fake->host.acted = fake_acted;
 	fake->host.logged = fake_logged;
-	fake->host.hostname = "edge.example.org";
+	fake->conf.hostname = "edge.example.org";
 	fake->set = policy_load(&fake->conf, no_engines, &fake->host, &complaints);
 	assert_non_null(fake->set);
 	complaints_free(&complaints);

@@ -124,8 +124,9 @@ static inline void world_file(struct world *w, const char *name, const char *tex
 static inline void world_init(struct world *w)
 {
 	*w = (struct world){ .host = { .owner = w, .count = world_count, .acted = world_acted,
-				       .logged = world_logged, .hostname = "edge.example.org" },
-			     .conf = { .workers = 2, .has_inbound_audit = true },
+				       .logged = world_logged },
+			     .conf = { .hostname = "edge.example.org", .workers = 2,
+				       .has_inbound_audit = true },
 			     .directory = "/tmp/tidewaiter.XXXXXX" };
 	complaints_init(&w->complaints);
 	w->facts.session = 0xa1f3c29b04e771;

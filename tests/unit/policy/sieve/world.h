@@ -125,7 +125,6 @@ static inline struct world *world_new(void)
 	w->engine.load = world_load;
 	w->host = (struct policy_host){
 		.owner = w, .count = world_count, .acted = world_acted, .logged = world_logged,
-		.hostname = "edge.example.org",
 	};
 	w->stanza = (struct policy_stanza){
 		.kind = "sieve",
@@ -135,6 +134,7 @@ static inline struct world *world_new(void)
 		.cache_life_s = 260,
 	};
 	w->conf = (struct policy_conf){
+		.hostname = "edge.example.org",
 		.stanzas = &w->stanza, .stanza_count = 1, .workers = 1, .has_inbound_audit = true,
 	};
 	w->facts.peer = (struct addr){ .family = ADDR_V4, .hi = UINT64_C(0xc0000207) << 32 };
