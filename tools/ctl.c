@@ -1,6 +1,6 @@
 /*
  * tidectl - asks a running tidewaiter (docs/console.md tells the protocol), or works without one
- * (`sieve eval`).
+ * (`sieve eval`, `history`).
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include "admin/commands.h"
 #include "base/buf.h"
 #include "base/nearest.h"
+#include "ctl_history.h"
 #include "ctl_sieve.h"
 
 #define SOCKET_DEFAULT "/run/tidewaiter/control.sock"
@@ -26,6 +27,7 @@ static const struct {
 	CONSOLE_COMMANDS(ROW)
 #undef ROW
 	{ "sieve eval", "[OPTION...] SCRIPT", "run a script over a message, without a daemon" },
+	{ "history", "[--dir DIR] [--json] [QUERY...]", "ask journals, without a daemon" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -287,6 +289,8 @@ int main(int argc, char **argv)
 			return ctl_sieve_eval(argc - 1, argv + 1);
 		return complain_usage("no command \"sieve\"; did you mean \"sieve eval\"?");
 	}
+	if (strcmp(argv[0], "history") == 0)
+		return ctl_history(argc, argv, json);
 	code = check_command(argv[0]);
 	if (code != 0)
 		return code;

@@ -265,10 +265,11 @@ static bool answer_days(struct answer *a, struct journals *chosen)
 
 	while (first < chosen->n) {
 		size_t last = first + 1;
+		uint64_t day = day_of(&chosen->list[first]);
 
-		while (last < chosen->n && day_of(&chosen->list[last]) == day_of(&chosen->list[first]))
+		while (last < chosen->n && day_of(&chosen->list[last]) == day)
 			last++;
-		a->day = day_of(&chosen->list[first]) * DAY;
+		a->day = day * DAY;
 		if (!answer_period(a, chosen->list + first, last - first))
 			return false;
 		first = last;

@@ -2,14 +2,14 @@
  * history - what journals say: queries (query.h) answered from a directory of volumes (volume.h).
  *
  * No daemon is asked, and files may come and go meanwhile. One block at one level costs two
- * look-ups in each file of the period. A listing reads every block of the period that its rows need,
- * a file at a time, and holds no more than HISTORY_ROWS_MAX sums of 32 octets (twice that while it
- * merges them): where there are more it answers for as much of the addresses as fits, and begins
- * again behind them. `order by count` holds the rows that it may have to print, instead of printing
- * them as they come: `limit` of them, or all, and then not more than HISTORY_TOP_MAX.
+ * look-ups in each file of the period. A listing reads what its rows need of every file, one at a
+ * time, and holds no more than HISTORY_ROWS_MAX sums of 32 octets (twice that while it merges
+ * them): where there are more it answers for as much of the addresses as fits, and begins again
+ * behind them. `order by count` holds the rows that it may have to print, instead of printing them
+ * as they come: `limit` of them, or all, and then not more than HISTORY_TOP_MAX.
  *
- * A fold's rest (tally.h) is in the sum of every block around it. Of a block inside, the low bound is
- * what is known, and the rest only counts in the high one.
+ * A fold's rest (tally.h) is in the sum of every block around it. Of a block inside, the low bound
+ * is what is known, and the rest only counts in the high one.
  */
 #ifndef SERIES_HISTORY_H
 #define SERIES_HISTORY_H

@@ -1,5 +1,6 @@
 /*
- * history_parts - what history.c, which knows the directory, gives to listing.c, which adds up rows.
+ * history_parts - what history.c, which knows the directory, gives to listing.c, which adds up
+ * rows.
  */
 #ifndef SERIES_HISTORY_PARTS_H
 #define SERIES_HISTORY_PARTS_H

@@ -344,7 +344,8 @@ static void test_answers_are_those_of_plain_lists(void **state)
 		"show count for 10.1.0.0/22 in union(a,b.c) aggregate daily order by count",
 		"show count for 0.0.0.0/0 in b.c cidrsize 0 on 20261119",
 		"show count for 0.0.0.0/0 in b.c cidrsize 0 on 20261120",
-		"show count for 0.0.0.0/0 in b.c cidrsize 0 from 20261119T234500 to 20261120T001500",
+		"show count for 0.0.0.0/0 in b.c cidrsize 0 "
+		"from 20261119T234500 to 20261120T001500",
 		"show count for 0.0.0.0/0 in b.c cidrsize 0 from 20261119 to 20261120",
 		"show count for 0.0.0.0/0 in b.c cidrsize 0 since 20261120T000000",
 		"show count for 0.0.0.0/0 in b.c since 20261120T003000",
@@ -454,7 +455,8 @@ static void test_what_there_is(void **state)
 					    "d e : 20261119T234500Z => 20261120T003000Z\n");
 	buf_clear(&got);
 	assert_int_equal(history_ask(dir, &cache, &asker, why), HISTORY_DONE);
-	assert_int_equal(strncmp(buf_text(&got), "a.20261119T234500Z\na.20261120T000000Z\n", 38), 0);
+	assert_ptr_equal(strstr(buf_text(&got), "a.20261119T234500Z\na.20261120T000000Z\n"),
+			 buf_text(&got));
 	assert_non_null(strstr(buf_text(&got), "\nd%20e.20261120T003000Z\n"));
 	assert_null(strstr(buf_text(&got), "new"));
 	buf_free(&got);
