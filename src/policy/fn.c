@@ -199,6 +199,8 @@ static const char *coerce(struct arena *a, char kind, const struct value *v, str
 			return NULL;
 		/* fall through */
 	case 's':
+		if (v->type == VALUE_STRING) /* nearly always */
+			return NULL;
 		out->type = VALUE_STRING;
 		out->origin = (uint8_t)value_origin(v);
 		return value_to_string(a, v, &out->string);

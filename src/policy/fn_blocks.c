@@ -34,17 +34,31 @@ const char *blocks_implied(const struct policy_run *run, unsigned len, struct bl
 	return NULL;
 }
 
-const char *blocks_mask(struct slice text, unsigned *len_out)
+/* The digits of one. */
+static const char *mask_parse(struct slice digits, unsigned *len_out)
 {
 	uint64_t len;
 
-	text = slice_trim(text);
-	if (text.len > 0 && text.at[0] == '/')
-		text = (struct slice){ text.at + 1, text.len - 1 };
-	if (text.len > 3 || !slice_number(text, MASK_MAX, &len))
+	if (digits.len > 3 || !slice_number(digits, MASK_MAX, &len))
 		return "a mask is /0 to /128";
 	*len_out = (unsigned)len;
 	return NULL;
+}
+
+static bool has_slash(struct slice text)
+{
+	return text.len > 0 && text.at[0] == '/';
+}
+
+static struct slice behind_slash(struct slice text)
+{
+	return (struct slice){ text.at + 1, text.len - 1 };
+}
+
+const char *blocks_mask(struct slice text, unsigned *len_out)
+{
+	text = slice_trim(text);
+	return mask_parse(has_slash(text) ? behind_slash(text) : text, len_out);
 }
 
 static const char *blocks_of(const struct policy_run *run, const struct value *arg,
@@ -58,8 +72,8 @@ static const char *blocks_of(const struct policy_run *run, const struct value *a
 	if (arg->type == VALUE_NONE)
 		return blocks_implied(run, BLOCKS_MASK_IMPLIED, out);
 	text = slice_trim(arg->string);
-	if (text.len > 0 && text.at[0] == '/') {
-		wrong = blocks_mask(text, &len);
+	if (has_slash(text)) {
+		wrong = mask_parse(behind_slash(text), &len);
 		return wrong == NULL ? blocks_implied(run, len, out) : wrong;
 	}
 	wrong = cidr_parse(text, &block);

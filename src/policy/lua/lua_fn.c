@@ -12,6 +12,12 @@ enum { ACTION_STEPS = 1000, VALUE_STEPS = 20 };
 
 static const char no_memory[] = "the script has used up its memory";
 
+static void string_get(lua_State *L, int at, struct value *out)
+{
+	*out = (struct value){ .type = VALUE_STRING };
+	out->string.at = lua_tolstring(L, at, &out->string.len);
+}
+
 /* An address where one is asked for may be an accept construct or a socket address. */
 static bool userdata_get(lua_State *L, struct policy_run *run, int at, struct value *out)
 {
@@ -40,9 +46,8 @@ static void scalar_get(lua_State *L, struct policy_run *run, int at, struct valu
 	case LUA_TNONE:
 		*out = (struct value){ .type = VALUE_NONE };
 		return;
-	case LUA_TSTRING: /* nearly always */
-		*out = (struct value){ .type = VALUE_STRING };
-		out->string.at = lua_tolstring(L, at, &out->string.len);
+	case LUA_TSTRING:
+		string_get(L, at, out);
 		return;
 	case LUA_TBOOLEAN:
 		*out = VALUE_STR(lua_toboolean(L, at) ? SLICE("true") : SLICE("false"));
@@ -116,12 +121,19 @@ static void hash_get(lua_State *L, struct policy_run *run, int at, struct value 
 
 static void value_get(lua_State *L, struct policy_run *run, int at, struct value *out)
 {
-	if (!lua_istable(L, at))
+	switch (lua_type(L, at)) {
+	case LUA_TSTRING: /* nearly always */
+		string_get(L, at, out);
+		return;
+	case LUA_TTABLE:
+		if (is_list(L, at))
+			list_get(L, run, at, out);
+		else
+			hash_get(L, run, at, out);
+		return;
+	default:
 		scalar_get(L, run, at, out);
-	else if (is_list(L, at))
-		list_get(L, run, at, out);
-	else
-		hash_get(L, run, at, out);
+	}
 }
 
 static void value_push(lua_State *L, struct value v)
@@ -205,7 +217,8 @@ static int row_call(lua_State *L)
 	call.error_continue = NULL;
 	if (fn_call(&call, argv, (unsigned)argc) != FN_OK)
 		return luaL_error(L, "%s", call.error);
-	lua_limits_charge(L, call.steps);
+	if (call.steps)
+		lua_limits_charge(L, call.steps);
 	if (!(fn->flags & (FN_VALUE | FN_TEST)))
 		return 0;
 	value_push(L, call.result);
