@@ -100,7 +100,7 @@ class Users(Confined):
         d = self.given_to_nobody(sieve={"connect_phase1": 'ec_log "x";'})
         os.chmod(os.path.join(d.dir, "connect_phase1.sieve"), 0o600)
         d.start()
-        d.wait_for_log(r":\d+:\d+: warning: this user cannot read \S+/connect_phase1\.sieve: Permission denied")
+        d.wait_for_log(r"warning: \S+:\d+:\d+: this user cannot read \S+/connect_phase1\.sieve: Permission denied")
 
     def test_T1_an_unknown_user_is_an_error_with_its_place(self):
         for text, want in ('User = "no-such"', r':3:8: there is no user "no-such"'), \
@@ -122,7 +122,7 @@ class Users(Confined):
         d = self.daemon()
         d.configure(top='User = "nobody"')
         self.assertTrue(d.reload())
-        d.wait_for_log("warning: User stays who started the daemon, expected a restart")
+        d.wait_for_log("warning: .*: User stays who started the daemon, expected a restart")
 
 
 class Fences(Confined):
