@@ -126,6 +126,13 @@ static struct site *load(struct daemon *d, struct complaints *complaints)
 	return site_load(d->file, &world, complaints);
 }
 
+/* With the series that its scripts define. */
+static bool load_first(struct daemon *d, struct complaints *complaints)
+{
+	d->site = load(d, complaints);
+	return d->site != NULL && site_define_series(d->site, d->series, SERIES_ALL, complaints);
+}
+
 int daemon_check(const char *file)
 {
 	struct daemon d = { .file = (char *)file };
@@ -134,8 +141,7 @@ int daemon_check(const char *file)
 
 	complaints_init(&complaints);
 	world_open(&d);
-	d.site = load(&d, &complaints);
-	fine = d.site != NULL;
+	fine = load_first(&d, &complaints);
 	world_close(&d);
 	complaints_print(&complaints, stderr);
 	if (fine)
@@ -146,56 +152,6 @@ int daemon_check(const char *file)
 }
 
 /* --- series -------------------------------------------------------------------------------- */
-
-static bool has_monitor(const struct monitor *list, unsigned count, struct monitor wanted)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (monitor_equal(list[i], wanted))
-			return true;
-	return false;
-}
-
-/* leaving: whose scripts may still run beside; or NULL. */
-static void use_monitors(struct daemon *d, const struct site *site, const struct site *leaving)
-{
-	const struct site_series *s = &site->series;
-	struct monitor list[MONITORS_MAX];
-	unsigned count = 0;
-
-	for (; count < s->monitor_count; count++)
-		list[count] = s->monitors[count];
-	for (unsigned i = 0; leaving != NULL && i < leaving->series.monitor_count; i++)
-		if (count < MONITORS_MAX && !has_monitor(list, count, leaving->series.monitors[i]))
-			list[count++] = leaving->series.monitors[i];
-	series_monitors(d->series, list, count, s->max_bytes, s->persist);
-}
-
-/*
- * What the scripts of the site have defined; or only what there is not yet, which takes nothing
- * from the scripts that still run. A changed definition drops data (D60).
- */
-static bool define_series(struct daemon *d, const struct site *site, bool new_only,
-			  struct complaints *complaints)
-{
-	const struct series_definition *one;
-	unsigned errors = complaints->errors;
-	const char *wrong;
-	bool dropped;
-
-	for (unsigned n = 0; (one = policy_set_definition(site->rules->policy, n)) != NULL; n++) {
-		if (new_only && series_defined(d->series, slice_of(one->name)) != NULL)
-			continue;
-		wrong = series_define(d->series, one, &dropped);
-		if (wrong != NULL)
-			complain(complaints, (struct place){ 0 }, "series %s: %s", one->name,
-				 wrong);
-		else if (dropped)
-			complain_warn(complaints, (struct place){ 0 },
-				      "series %s is defined otherwise than before: its data are gone",
-				      one->name);
-	}
-	return complaints->errors == errors;
-}
 
 static struct keeper_rules keeping(const struct site *site)
 {
@@ -242,14 +198,6 @@ static void inherit_series(void *owner)
 
 /* --- reload -------------------------------------------------------------------------------- */
 
-/* Before anybody runs its scripts: what they need and there is not yet. */
-static bool prepare_series(struct daemon *d, const struct site *fresh,
-			   struct complaints *complaints)
-{
-	use_monitors(d, fresh, d->site);
-	return define_series(d, fresh, true, complaints);
-}
-
 /* Everything new is made beside the old, and swapped in only if all of it worked (T6). */
 static bool reload(void *owner, struct complaints *complaints)
 {
@@ -264,11 +212,13 @@ static bool reload(void *owner, struct complaints *complaints)
 		complain(complaints, (struct place){ 0 },
 			 "handing over: the new one reads its own configuration");
 	fresh = complaints->errors == 0 ? load(d, complaints) : NULL;
+	if (fresh != NULL) /* its scripts may run at once, and those of before still do */
+		site_use_monitors(fresh, d->series, d->site);
 	fine = fresh != NULL && confine_dirs(fresh, complaints) && point_log(fresh, complaints) &&
-	       prepare_series(d, fresh, complaints) &&
+	       site_define_series(fresh, d->series, SERIES_NEW, complaints) &&
 	       crew_install(d->crew, fresh->rules, complaints);
 	if (fine) {
-		define_series(d, fresh, false, complaints);
+		site_define_series(fresh, d->series, SERIES_ALL, complaints);
 		log_set_format(fresh->log_format);
 		log_set_level(fresh->log_level);
 		site_free(d->site);
@@ -278,7 +228,7 @@ static bool reload(void *owner, struct complaints *complaints)
 	} else {
 		site_free(fresh);
 	}
-	use_monitors(d, d->site, NULL);
+	site_use_monitors(d->site, d->series, NULL);
 	notify_ready("running");
 	pthread_mutex_unlock(&d->reload_lock);
 	log_complaints(complaints);
@@ -544,15 +494,13 @@ static int open_all(struct daemon *d, struct complaints *complaints)
 	struct inheritance from = { 0 };
 	struct keeper_rules rules;
 
-	d->site = load(d, complaints);
-	if (d->site == NULL)
+	if (!load_first(d, complaints))
 		return EXIT_CONFIG;
 	log_set_format(d->site->log_format);
 	log_set_level(d->site->log_level);
-	if (!confine(d->site, &d->confinement, complaints) ||
-	    !define_series(d, d->site, false, complaints))
+	if (!confine(d->site, &d->confinement, complaints))
 		return 1;
-	use_monitors(d, d->site, NULL);
+	site_use_monitors(d->site, d->series, NULL);
 	log_open(STDERR_FILENO, "tidewaiter");
 	d->jobs = d->policy_host.jobs = jobs_new(DISK_THREADS);
 	d->crew = d->host.crew = crew_new(d->site->workers, d->jobs, d->series);

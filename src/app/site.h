@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "guard/user.h"
 #include "policy/policy.h"
-#include "series/monitor.h"
+#include "series/series.h"
 #include "session/rules.h"
 
 enum site_access {
@@ -78,6 +78,18 @@ struct site_world {
 /* NULL: complaints has errors. Warnings may be there either way. */
 struct site *site_load(const char *file, const struct site_world *world,
 		       struct complaints *complaints);
+
+/*
+ * Putting it into use, as far as series go. Monitors: the site's, and while its scripts and those of
+ * the one that it replaces (leaving; NULL: none) run side by side, both's. Definitions: at first
+ * the new ones alone, which takes nothing from anybody; a changed one drops data (D60). false:
+ * complained.
+ */
+enum series_part { SERIES_NEW, SERIES_ALL };
+void site_use_monitors(const struct site *site, struct series_all *all, const struct site *leaving);
+bool site_define_series(const struct site *site, struct series_all *all, enum series_part part,
+			struct complaints *complaints);
+
 void site_free(struct site *site); /* gives its reference to the rules back; NULL is harmless */
 
 #endif
