@@ -6,8 +6,8 @@
  * table is a linear hash: it grows by one chain at a time, so that no addition moves more than the
  * entries of one.
  *
- * Texts are hostile: the hash has a secret (hash.h). While somebody walks, order and entries stay as
- * they are: what is added again keeps its place, what is taken away keeps it with nothing left.
+ * Texts are hostile: the hash has a secret (hash.h). While somebody walks, order and entries stay
+ * as they are: what is added again keeps its place, what is taken away keeps it with nothing left.
  *
  * Nothing here locks or reads a clock.
  */

@@ -89,35 +89,30 @@ void series_all_free(struct series_all *all)
 	free(all);
 }
 
-/* --- finding -------------------------------------------------------------------------------- */
+/* --- finding ------------------------------------------------------------------------------- */
 
-/* What a lookup wants besides the name. */
-struct wanted {
-	struct slice name;
-	uint64_t shape; /* 0: any monitor */
-	bool is_defined, is_builtin, is_other;
-};
+enum { BUILT_IN = 1, DEFINED = 2, OTHER = 4, ANY_MONITOR = 0 };
 
-static bool is_wanted(const struct series *s, const struct wanted *wanted)
+static unsigned sort_of(const struct series *s)
 {
-	if (!s->is_there || !slice_equal(slice_of(s->is.name), wanted->name))
-		return false;
-	if (wanted->shape != 0 && s->shape != wanted->shape)
-		return false;
-	return s->event >= 0 ? wanted->is_builtin
-	       : s->is_defined ? wanted->is_defined
-			       : wanted->is_other;
+	if (s->event >= 0)
+		return BUILT_IN;
+	return s->is_defined ? DEFINED : OTHER;
 }
 
-/* *several: there is another one; may be NULL. */
-static struct series *look(const struct series_all *all, const struct wanted *wanted, bool *several)
+/* Of one of these sorts, and of this shape or ANY_MONITOR. *several: there is another one; may be
+ * NULL. */
+static struct series *look(const struct series_all *all, struct slice name, unsigned sorts,
+			   uint64_t shape, bool *several)
 {
-	uint64_t hash = hash_text(wanted->name);
+	uint64_t hash = hash_text(name);
 	struct series *s = atomic_load_explicit(&all->chains[hash % CHAINS], memory_order_acquire);
 	struct series *found = NULL;
 
 	for (; s != NULL; s = s->chained) {
-		if (s->hash != hash || !is_wanted(s, wanted))
+		if (s->hash != hash || !s->is_there || (sort_of(s) & sorts) == 0 ||
+		    (shape != ANY_MONITOR && s->shape != shape) ||
+		    !slice_equal(slice_of(s->is.name), name))
 			continue;
 		if (several == NULL)
 			return s;
@@ -129,21 +124,19 @@ static struct series *look(const struct series_all *all, const struct wanted *wa
 
 struct series *series_defined(struct series_all *all, struct slice name)
 {
-	return look(all, &(struct wanted){ .name = name, .is_defined = true }, NULL);
+	return look(all, name, DEFINED, ANY_MONITOR, NULL);
 }
 
 static struct series *made_by_anyone(const struct series_all *all, struct slice name,
 				     struct monitor monitor)
 {
-	return look(all, &(struct wanted){ .name = name, .shape = shape_of(monitor),
-					   .is_defined = true, .is_other = true }, NULL);
+	return look(all, name, DEFINED | OTHER, shape_of(monitor), NULL);
 }
 
 static struct series *builtin_named(const struct series_all *all, struct slice name,
 				    struct monitor monitor)
 {
-	return look(all, &(struct wanted){ .name = name, .shape = shape_of(monitor),
-					   .is_builtin = true }, NULL);
+	return look(all, name, BUILT_IN, shape_of(monitor), NULL);
 }
 
 /* A built-in one comes before one of the same name and monitor that somebody defined. */
@@ -179,7 +172,6 @@ static struct series *find_with_monitor(struct series_all *all, struct slice tex
 
 struct series *series_named(struct series_all *all, struct slice text, const char **why)
 {
-	struct wanted other = { .name = text, .is_other = true };
 	struct series *s = NULL;
 	bool several = false;
 
@@ -191,7 +183,7 @@ struct series *series_named(struct series_all *all, struct slice text, const cha
 	if (s == NULL)
 		s = find_with_monitor(all, text);
 	if (s == NULL)
-		s = look(all, &other, &several);
+		s = look(all, text, OTHER, ANY_MONITOR, &several);
 	if (s == NULL)
 		*why = series_wrong("there is no series %.*s", SLICE_ARGS(text));
 	else if (several)
@@ -200,7 +192,7 @@ struct series *series_named(struct series_all *all, struct slice text, const cha
 	return several ? NULL : s;
 }
 
-/* --- making --------------------------------------------------------------------------------- */
+/* --- making -------------------------------------------------------------------------------- */
 
 static const char *check_name(struct slice name)
 {
@@ -268,7 +260,7 @@ static const char *too_many(struct slice name)
 			    SLICE_ARGS(name), SERIES_MOST);
 }
 
-/* --- as they come ---------------------------------------------------------------------------- */
+/* --- as they come -------------------------------------------------------------------------- */
 
 static struct series *open_locked(struct series_all *all, struct slice name, struct monitor monitor,
 				  const char **why)
@@ -294,9 +286,9 @@ struct series *series_open(struct series_all *all, struct slice name, struct mon
 
 	if (s != NULL && s->event < 0)
 		return s;
-	*why = s != NULL ? series_wrong("series %.*s with this monitor is built in",
-					SLICE_ARGS(name))
-			 : check_name(name);
+	*why = check_name(name);
+	if (s != NULL)
+		*why = series_wrong("series %.*s with this monitor is built in", SLICE_ARGS(name));
 	if (*why != NULL)
 		return NULL;
 	pthread_mutex_lock(&all->lock);
@@ -305,7 +297,7 @@ struct series *series_open(struct series_all *all, struct slice name, struct mon
 	return s;
 }
 
-/* --- as they are defined ---------------------------------------------------------------------- */
+/* --- as they are defined ------------------------------------------------------------------- */
 
 bool series_definition_equal(const struct series_definition *a, const struct series_definition *b)
 {
@@ -327,7 +319,8 @@ const char *series_definition_check(const struct series_definition *d)
 	if (d->monitor.windows == 0 || d->monitor.windows > MONITOR_WINDOWS_MAX)
 		return series_wrong("series %s: there are 1 to %d windows", d->name,
 				    MONITOR_WINDOWS_MAX);
-	if (d->max_bytes != 0 && (d->max_bytes < SERIES_BYTES_MIN || d->max_bytes > STORE_LIMIT_MAX))
+	if (d->max_bytes != 0 &&
+	    (d->max_bytes < SERIES_BYTES_MIN || d->max_bytes > STORE_LIMIT_MAX))
 		return series_wrong("series %s: max_bytes is %d to %zu", d->name, SERIES_BYTES_MIN,
 				    STORE_LIMIT_MAX);
 	return NULL;
@@ -335,12 +328,12 @@ const char *series_definition_check(const struct series_definition *d)
 
 /* Journals are named after the series alone. But for these two, which may be NULL. */
 static const char *check_journal(const struct series_all *all, const char *name,
-				 const struct series *but, const struct series *and)
+				 const struct series *but, const struct series *nor)
 {
 	for (unsigned i = 0; i < all->count; i++) {
 		const struct series *s = all->list[i];
 
-		if (s != but && s != and && s->is.serialize && strcmp(s->is.name, name) == 0)
+		if (s != but && s != nor && s->is.serialize && strcmp(s->is.name, name) == 0)
 			return series_wrong("series %s of another monitor is journalled already",
 					    name);
 	}
@@ -399,8 +392,7 @@ static const char *define_locked(struct series_all *all, const struct series_def
 	struct slice name = slice_of(d->name);
 	size_t max_bytes = d->max_bytes ? d->max_bytes : all->max_bytes;
 	struct series *before = series_defined(all, name);
-	struct series *s = look(all, &(struct wanted){ .name = name, .is_other = true,
-						       .shape = shape_of(d->monitor) }, NULL);
+	struct series *s = look(all, name, OTHER, shape_of(d->monitor), NULL);
 	const char *wrong;
 
 	if (before != NULL && series_definition_equal(&before->is, d))
@@ -438,7 +430,7 @@ const char *series_define(struct series_all *all, const struct series_definition
 	return wrong;
 }
 
-/* --- the built-in ones ------------------------------------------------------------------------ */
+/* --- the built-in ones --------------------------------------------------------------------- */
 
 static bool is_listed(const struct series *s, const struct monitor *monitors, unsigned count)
 {

@@ -225,7 +225,7 @@ enum keys_answer ring_add_text(struct ring *r, struct window *w, struct keys_tex
 {
 	enum keys_answer answer = keys_add(&w->keys, key, amount);
 
-	for (unsigned n = 0; n < RING_MOVES_MAX && answer == KEYS_NO_ROOM; n++) {
+	for (unsigned n = DROPS_MAX; n < RING_MOVES_MAX && answer == KEYS_NO_ROOM; n++) {
 		if (!drop_one_text(r))
 			break;
 		answer = keys_add(&w->keys, key, amount);

@@ -5,8 +5,8 @@
  * it as the monitor says are there (D44). Those that hold something are windows of either kind,
  * tallies of addresses or keys of texts, all in one store; the others cost a pointer.
  *
- * A window that somebody walks is pinned: it is not folded, its texts are not dropped, and when time
- * leaves it behind it lives on outside the ring until the last walk lets go of it.
+ * A window that somebody walks is pinned: it is not folded, its texts are not dropped, and when
+ * time leaves it behind it lives on outside the ring until the last walk lets go of it.
  *
  * Nothing here locks, reads the clock or writes a log.
  */
@@ -42,9 +42,9 @@ struct ring {
 	uint64_t newest_ends; /* ms: until then time changes nothing */
 	uint64_t first_used;  /* no window before this one holds anything */
 	uint64_t folds, keys_dropped;
-	uint32_t folding;     /* slot of the window that is folded at present */
-	uint32_t pins; /* of all its windows, those outside included */
-	bool is_left;  /* its series has another one: the last who unpins something frees it */
+	uint32_t folding; /* slot of the window that is folded at present */
+	uint32_t pins;	  /* of all its windows, those outside included */
+	bool is_left;	  /* its series has another one: the last who unpins something frees it */
 	uint32_t slots;
 	struct window **windows; /* by number % slots; NULL: never used */
 };

@@ -113,7 +113,7 @@ static const char *too_much(const struct series *s)
 			    AMOUNT_MAX);
 }
 
-/* --- additions ------------------------------------------------------------------------------ */
+/* --- additions ----------------------------------------------------------------------------- */
 
 /* Of the windows first..last, 0 the current one. */
 static struct bounds ring_sum(const struct ring *r, const struct what *what, unsigned first,
@@ -145,8 +145,8 @@ static struct bounds ring_sum(const struct ring *r, const struct what *what, uns
 	return sum;
 }
 
-/* false: the window's sum would pass AMOUNT_MAX. A text that finds no room is dropped at once, which
- * is told as the dropping of others is. */
+/* false: the window's sum would pass AMOUNT_MAX. A text that finds no room is dropped at once,
+ * which is told as the dropping of others is. */
 static bool ring_put(struct ring *r, uint64_t number, const struct what *what, uint64_t amount)
 {
 	struct window *w = ring_window_made(r, number);
@@ -261,7 +261,7 @@ const char *series_remove(struct series *s, const struct series_key *key, struct
 	return NULL;
 }
 
-/* --- questions ------------------------------------------------------------------------------ */
+/* --- questions ----------------------------------------------------------------------------- */
 
 static const char *check_windows(const struct series *s, unsigned first, unsigned last)
 {
@@ -367,13 +367,13 @@ void series_describe(struct series *s, struct series_info *out)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* --- loading, and what is left over ----------------------------------------------------------- */
+/* --- loading, and what is left over -------------------------------------------------------- */
 
 bool series_load(struct series *s, uint64_t window, const struct tally_entry *entry)
 {
 	uint64_t now_ms = clock_wall_ms();
-	struct tally_entry masked = { cidr_of(&entry->block.addr, entry->block.len), entry->amount };
-	struct series_key key = { .block = entry->block };
+	struct cidr block = cidr_of(&entry->block.addr, entry->block.len); /* nothing below len */
+	struct series_key key = { .block = block };
 	struct what what;
 	struct window *w;
 	struct ring *r;
@@ -387,7 +387,7 @@ bool series_load(struct series *s, uint64_t window, const struct tally_entry *en
 	if (r == NULL)
 		return false;
 	w = ring_window_made(r, window);
-	fits = w == NULL || tally_load(&w->tally, &masked);
+	fits = w == NULL || tally_load(&w->tally, &(struct tally_entry){ block, entry->amount });
 	ring_shrink(r);
 	series_leave(s, now_ms);
 	return fits;

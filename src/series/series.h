@@ -97,8 +97,8 @@ const char *series_define(struct series_all *all, const struct series_definition
 struct series *series_defined(struct series_all *all, struct slice name);
 /* Any of this name and monitor; NULL: there is none. */
 struct series *series_find(struct series_all *all, struct slice name, struct monitor monitor);
-/* Found, or made at the first event (D57), for addresses of both families. A built-in one's name and
- * monitor are reserved. NULL: *why says. */
+/* Found, or made at the first event (D57), for addresses of both families. Name and monitor of a
+ * built-in one are reserved. NULL: *why says. */
 struct series *series_open(struct series_all *all, struct slice name, struct monitor monitor,
 			   const char **why);
 /* "badrcpt4", "connections@300,6", "connections": how the console names one. NULL: *why says. */
@@ -152,9 +152,9 @@ void series_describe(struct series *s, struct series_info *out);
 /*
  * Walking one window, a turn at a time: entries of addresses in order (IPv4, then IPv6), or texts,
  * the least recently added first. Between two turns others may add. Zeroed but for the window's
- * number: from the start. A walk that was begun is ended with series_walk_end: until then its window
- * is neither folded nor dropped. Who may be kept waiting ends it, and begins another one of addresses
- * there (at and family); what was folded meanwhile is missed.
+ * number: from the start. A walk that was begun is ended with series_walk_end: until then its
+ * window is neither folded nor dropped. Who may be kept waiting ends it, and begins another one of
+ * addresses there (at and family); what was folded meanwhile is missed.
  */
 struct series_walk {
 	uint64_t window; /* its number, not its index: time moves on */
@@ -168,8 +168,8 @@ struct series_text {
 	struct slice key; /* good until the next turn */
 	uint64_t amount;
 };
-/* How many; 0: the end. */
-unsigned series_walk(struct series *s, struct series_walk *w, const struct cidr *within /* or NULL */,
+/* How many; 0: the end. within may be NULL. */
+unsigned series_walk(struct series *s, struct series_walk *w, const struct cidr *within,
 		     struct tally_entry out[TALLY_TURN]);
 unsigned series_walk_texts(struct series *s, struct series_walk *w, struct buf *room,
 			   struct series_text out[TALLY_TURN]);

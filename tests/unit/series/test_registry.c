@@ -80,7 +80,7 @@ static uint64_t has(struct series *s)
 	return b.low;
 }
 
-/* --- names ---------------------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------------------------- */
 
 static void test_names(void **state)
 {
@@ -162,7 +162,7 @@ static void test_there_is_a_limit(void **state)
 	assert_non_null(series_builtin(all, EVENT_REJECTION, 0));
 }
 
-/* --- definitions ------------------------------------------------------------------------------ */
+/* --- definitions --------------------------------------------------------------------------- */
 
 static void test_the_same_definition_keeps_its_data_D60(void **state)
 {
@@ -291,7 +291,7 @@ static void test_one_journal_a_name_D68(void **state)
 			    "series bad of another monitor is journalled already");
 }
 
-/* --- monitors --------------------------------------------------------------------------------- */
+/* --- monitors ------------------------------------------------------------------------------ */
 
 static void event(unsigned times)
 {

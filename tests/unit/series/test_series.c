@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "series/series.h"
 
-/* --- a series, and what is in it -------------------------------------------------------------- */
+/* --- a series, and what is in it ----------------------------------------------------------- */
 
 static struct series_all *all;
 
@@ -97,7 +97,7 @@ static uint64_t sliding(struct series *s, struct series_key key)
 	return b.low;
 }
 
-/* --- windows --------------------------------------------------------------------------------- */
+/* --- windows ------------------------------------------------------------------------------- */
 
 static void test_both_families_D57(void **state)
 {
@@ -225,7 +225,7 @@ static void test_summer_time_is_nothing_T16(void **state)
 	tzset();
 }
 
-/* --- amounts ---------------------------------------------------------------------------------- */
+/* --- amounts ------------------------------------------------------------------------------- */
 
 static void test_negative_amounts_D58(void **state)
 {
@@ -340,7 +340,7 @@ static void test_remove_from_all_windows_D63(void **state)
 	assert_int_equal(exact(logins, text("you"), 0, 2), 2);
 }
 
-/* --- against a model --------------------------------------------------------------------------- */
+/* --- against a model ----------------------------------------------------------------------- */
 
 enum { HELD = 5, HOSTS = 40 };
 
@@ -420,7 +420,7 @@ static void test_exact_as_the_model_says_D43_D58(void **state)
 	}
 }
 
-/* --- budgets ----------------------------------------------------------------------------------- */
+/* --- budgets ------------------------------------------------------------------------------- */
 
 static void test_a_spray_folds_and_bounds_hold_T14(void **state)
 {
@@ -525,7 +525,7 @@ static void test_texts_are_resident_as_counted(void **state)
 }
 #endif
 
-/* --- walks and files ---------------------------------------------------------------------------- */
+/* --- walks and files ----------------------------------------------------------------------- */
 
 static void test_a_walk_tells_all_once(void **state)
 {

@@ -131,7 +131,7 @@ static void *watch(void *unused)
 static void *reload(void *unused)
 {
 	const struct monitor monitors[] = { monitor, { 60, 5 } };
-	struct series_definition d = { .name = "moving", .type = SERIES_CIDR, .monitor = { 60, 5 } };
+	struct series_definition d = { .name = "moving", .monitor = { 60, 5 } };
 	struct series_definition same = {
 		.name = "texts", .type = SERIES_STRING, .monitor = monitor,
 	};
