@@ -194,10 +194,63 @@ static void test_all_at_once_exact_when_quiet_4061(void **state)
 	clock_stop(false, 0, 0);
 }
 
+static void *spray(void *arg)
+{
+	struct series *s = arg;
+	struct addr here = v4(0xc0000207);
+	struct series_key mine = { .block = cidr_of(&here, 32) };
+	static _Atomic uint64_t seeds;
+	struct random r = { atomic_fetch_add(&seeds, 1) + 1 };
+	struct bounds b;
+
+	for (unsigned turn = 0; turn < TURNS; turn++) {
+		struct addr a = v6_anywhere(&r);
+		struct series_key key = { .block = cidr_of(&a, 128) };
+
+		check(series_add(s, &key, 1, &b) == NULL);
+		check(b.high >= 1 && b.low <= b.high);
+		check(series_add(s, &mine, 1, NULL) == NULL);
+		if (turn % 100 == 0)
+			walked(s, 0);
+	}
+	return NULL;
+}
+
+static void test_a_spray_from_all_sides_T14(void **state)
+{
+	struct series_definition d = {
+		.name = "small", .type = SERIES_ADDRESSES, .monitor = monitor,
+		.max_bytes = SERIES_BYTES_MIN,
+	};
+	struct series_key everybody = { .block.addr.family = ADDR_V6 };
+	struct addr here = v4(0xc0000207);
+	struct series_key mine = { .block = cidr_of(&here, 32) };
+	pthread_t threads[WORKERS];
+	struct bounds b;
+	bool dropped;
+
+	(void)state;
+	all = series_all_new();
+	clock_stop(true, 0, 1000);
+	assert_null(series_define(all, &d, &dropped));
+	for (unsigned i = 0; i < WORKERS; i++)
+		pthread_create(&threads[i], NULL, spray, series_defined(all, SLICE("small")));
+	for (unsigned i = 0; i < WORKERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(wrong, 0);
+	assert_null(series_sum(series_defined(all, SLICE("small")), &everybody, 0, 0, &b));
+	assert_true(b.low == WORKERS * TURNS && b.high == b.low);
+	assert_null(series_sum(series_defined(all, SLICE("small")), &mine, 0, 0, &b));
+	assert_true(b.low <= WORKERS * TURNS && b.high >= WORKERS * TURNS);
+	series_all_free(all);
+	clock_stop(false, 0, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_at_once_exact_when_quiet_4061),
+		cmocka_unit_test(test_a_spray_from_all_sides_T14),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
