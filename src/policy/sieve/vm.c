@@ -218,7 +218,7 @@ static bool do_index(struct vm *vm)
 	return made(vm, v, wrong);
 }
 
-/* What it gave is on the stack; *over_out: how the script ends with it. */
+/* What it gave is on the stack. false: the script is over, and *over_out says how. */
 static bool do_call(struct vm *vm, const struct op *op, enum vm_step *over_out)
 {
 	const struct call_site *site = &vm->frame->program->sites[op->x];
@@ -238,8 +238,10 @@ static bool do_call(struct vm *vm, const struct op *op, enum vm_step *over_out)
 	call.error_continue = &vm->goes_on;
 	worked = fn_call(&call, args, site->argc) == FN_OK;
 	vm->slice -= (int)(call.steps + (vm->run->arena.used - used) / BYTES_A_STEP);
-	if (worked && site->ends)
+	if (worked && site->ends) {
 		*over_out = site->fn->flags & FN_DONE ? VM_ANSWERED : VM_KEPT;
+		return false;
+	}
 	v = push(vm);
 	*v = call.result;
 	return made(vm, v, worked ? NULL : call.error);
@@ -335,7 +337,7 @@ static bool include_now(struct vm *vm)
 }
 
 /* In vm->wants, when it has to be read first. */
-static bool do_include(struct vm *vm, bool *waits_out)
+static bool do_include(struct vm *vm, enum vm_step *over_out)
 {
 	const struct value *arg = pop(vm, 1);
 	struct program *program;
@@ -357,8 +359,8 @@ static bool do_include(struct vm *vm, bool *waits_out)
 	if (!can_wait(vm))
 		return include_failed(vm,
 				      "a script can't wait for a file in this phase"); /* D113 */
-	*waits_out = true;
-	return true;
+	*over_out = VM_INCLUDE;
+	return false;
 }
 
 const char *sieve_vm_wants(const struct vm *vm)
@@ -391,100 +393,95 @@ static enum vm_step slice_over(struct vm *vm)
 	return is_first || !can_wait(vm) ? VM_OVER : VM_SLICE;
 }
 
+static bool do_end(struct vm *vm, enum vm_step *over_out)
+{
+	vm->frame = vm->frame->caller;
+	vm->depth--;
+	*over_out = VM_OVER;
+	return vm->frame != NULL;
+}
+
+/* false: it goes no further, and *over_out, which was VM_FAILED, says why. */
+static bool do_op(struct vm *vm, const struct op *op, enum vm_step *over_out)
+{
+	const struct value *v;
+
+	switch ((enum opcode)op->code) {
+	case OP_END:
+		return do_end(vm, over_out);
+	case OP_CONSTANT:
+		*push(vm) = vm->frame->program->constants[op->x];
+		return true;
+	case OP_VARIABLE:
+		*push(vm) = vm->variables[op->x];
+		return true;
+	case OP_STRING_OF:
+		return do_string_of(vm, op->x);
+	case OP_TEXT:
+		return do_text(vm, &vm->frame->program->texts[op->x]);
+	case OP_LIST:
+		return do_list(vm, op->x);
+	case OP_INDEX:
+		return do_index(vm);
+	case OP_CALL:
+		return do_call(vm, op, over_out);
+	case OP_DROP:
+		pop(vm, 1);
+		return true;
+	case OP_STORE:
+		vm->variables[op->x] = *pop(vm, 1);
+		return true;
+	case OP_SPREAD:
+		return do_spread(vm, op->x);
+	case OP_MATCH:
+		return do_match(vm, op);
+	case OP_TRUTH:
+		v = pop(vm, 1);
+		came_to(vm, op, value_is_true(v), value_origin(v));
+		return true;
+	case OP_SET:
+		vm->truth = op->x;
+		return true;
+	case OP_NOT:
+		vm->truth = !vm->truth;
+		return true;
+	case OP_JUMP:
+		vm->frame->pc = op->x;
+		return true;
+	case OP_JUMP_IF:
+		if (vm->truth)
+			vm->frame->pc = op->x;
+		return true;
+	case OP_JUMP_UNLESS:
+		if (!vm->truth)
+			vm->frame->pc = op->x;
+		return true;
+	case OP_IF:
+		vm->origin = 0;
+		return true;
+	case OP_ENTER:
+		do_enter(vm, op);
+		return true;
+	case OP_INCLUDE:
+		return do_include(vm, over_out);
+	case OP_STOP:
+		*over_out = VM_STOPPED;
+		return false;
+	}
+	return false;
+}
+
 enum vm_step sieve_vm_go(struct vm *vm)
 {
 	enum vm_step over;
-	const struct op *op;
-	const struct value *v;
-	bool good, waits;
 
 	while (vm->frame != NULL) {
 		if (vm->slice <= 0 && (over = slice_over(vm)) != VM_OVER)
 			return over;
 		vm->slice--;
-		op = &vm->frame->program->ops[vm->frame->pc++];
-		good = true;
-		switch ((enum opcode)op->code) {
-		case OP_END:
-			vm->frame = vm->frame->caller;
-			if (vm->frame == NULL)
-				return VM_OVER;
-			vm->depth--;
-			continue;
-		case OP_CONSTANT:
-			*push(vm) = vm->frame->program->constants[op->x];
-			continue;
-		case OP_VARIABLE:
-			*push(vm) = vm->variables[op->x];
-			continue;
-		case OP_STRING_OF:
-			good = do_string_of(vm, op->x);
-			break;
-		case OP_TEXT:
-			good = do_text(vm, &vm->frame->program->texts[op->x]);
-			break;
-		case OP_LIST:
-			good = do_list(vm, op->x);
-			break;
-		case OP_INDEX:
-			good = do_index(vm);
-			break;
-		case OP_CALL:
-			over = VM_OVER;
-			good = do_call(vm, op, &over);
-			if (over != VM_OVER)
-				return over;
-			break;
-		case OP_DROP:
-			pop(vm, 1);
-			continue;
-		case OP_STORE:
-			vm->variables[op->x] = *pop(vm, 1);
-			continue;
-		case OP_SPREAD:
-			good = do_spread(vm, op->x);
-			break;
-		case OP_MATCH:
-			good = do_match(vm, op);
-			break;
-		case OP_TRUTH:
-			v = pop(vm, 1);
-			came_to(vm, op, value_is_true(v), value_origin(v));
-			continue;
-		case OP_SET:
-			vm->truth = op->x;
-			continue;
-		case OP_NOT:
-			vm->truth = !vm->truth;
-			continue;
-		case OP_JUMP:
-			vm->frame->pc = op->x;
-			continue;
-		case OP_JUMP_IF:
-			if (vm->truth)
-				vm->frame->pc = op->x;
-			continue;
-		case OP_JUMP_UNLESS:
-			if (!vm->truth)
-				vm->frame->pc = op->x;
-			continue;
-		case OP_IF:
-			vm->origin = 0;
-			continue;
-		case OP_ENTER:
-			do_enter(vm, op);
-			continue;
-		case OP_INCLUDE:
-			waits = false;
-			good = do_include(vm, &waits);
-			if (waits)
-				return VM_INCLUDE;
-			break;
-		case OP_STOP:
-			return VM_STOPPED;
-		}
-		if (!good)
-			return VM_FAILED;
+		over = VM_FAILED;
+		if (!do_op(vm, &vm->frame->program->ops[vm->frame->pc++], &over))
+			return over;
 	}
-	return VM_FAILED;
+	return VM_FAILED; /* what was to be included could not be */
 }
