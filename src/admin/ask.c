@@ -105,6 +105,8 @@ static enum ask_step unknown_command(struct ask *a, const struct slice *words, u
 
 	if (count == 0)
 		return ask_fail(a, EXIT_OF_USAGE, "no command; \"help\" lists them");
+	if (slice_equal(words[0], SLICE("inbound_audit")))
+		return ask_fail(a, EXIT_OF_USAGE, "\"help inbound_audit\" lists its commands");
 	nearest_begin(&near, words[0]);
 	for (unsigned i = 0; i < COMMANDS; i++) {
 		struct slice rest, first = slice_cut(slice_of(commands[i].words), ' ', &rest);

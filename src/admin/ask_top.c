@@ -10,7 +10,7 @@
 
 enum {
 	SUMS_A_STEP = 512,  /* hitters; a sum over many windows is some microseconds */
-	WALKS_A_STEP = 128, /* of TALLY_TURN entries */
+	WALKS_A_STEP = 32, /* of TALLY_TURN entries */
 	ROWS_A_STEP = 64,
 };
 
@@ -110,7 +110,7 @@ static bool look_everywhere(struct ranking *r)
 
 /*
  * What it has in one window of those that are asked for. A sum over all is asked for only where it
- * may be among the largest: then it has in one of them at least its share of the least.
+ * may be among the largest: then it has in one of them more than its share of the least.
  */
 static void offer(struct ranking *r, struct top_row *row, uint64_t in_window)
 {
@@ -118,12 +118,13 @@ static void offer(struct ranking *r, struct top_row *row, uint64_t in_window)
 
 	row->count = in_window;
 	if (windows(r) > 1) {
-		if (in_window < (least + windows(r) - 1) / windows(r) || top_has(&r->top, row))
+		if (in_window <= least / windows(r))
 			return;
 		row->count = sum_of(r, &row->block, row->key).low;
+		if (row->count <= least || top_has(&r->top, row))
+			return;
 	}
-	if (row->count > 0)
-		top_offer(&r->top, row);
+	top_offer(&r->top, row);
 }
 
 static void offer_block(struct ranking *r)

@@ -84,7 +84,7 @@ class Inbound(E2E):
                 ("count_cidr 192.0.2.1 bad 600,6 3 2", 64, "the end is before the start"),
                 ("count_cidr 192.0.2.1 bad 600,6 0 x", 64, "START and END"), ("show ip", 64, "usage: "), ("show ip x", 64, "not an IPv4"),
                 ("show ip 1.2.3.4/33", 64, "0 to 32"), ("show all of it", 64, "usage: "), ("load", 64, "usage: "),
-                ("load nobody", 1, ""), ("load bad ../../etc/passwd", 1, ""), ("nonsense", 64, "no command")):
+                ("load nobody", 1, ""), ("load bad ../../etc/passwd", 1, ""), ("nonsense", 64, "lists its commands")):
             with self.subTest(words):
                 for json_too in (), ("--json",):
                     answer = self.d.ctl(*json_too, "inbound_audit", *words.split())

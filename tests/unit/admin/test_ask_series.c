@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "admin/ask.h"
 #include "base/clock.h"
@@ -212,8 +213,11 @@ static void test_changes_D70(void **state)
 static void test_wrong(void **state)
 {
 	static const struct exchange list[] = {
-		{ "inbound_audit", ". 64 no command \"inbound_audit\"; did you mean "
-				   "\"inbound_audit show ip\"?\n" },
+		{ "inbound_audit", ". 64 \"help inbound_audit\" lists its commands\n" },
+		{ "inbound_audit:x", ". 64 \"help inbound_audit\" lists its commands\n" },
+		{ "inbound_audit shwo ip", ". 64 \"help inbound_audit\" lists its commands\n" },
+		{ "inbound_adit show ip", ". 64 no command \"inbound_adit\"; did you mean "
+					  "\"inbound_audit show ip\"?\n" },
 		{ "inbound_audit add bad 600,6 192.0.2.1",
 		  ". 64 usage: inbound_audit add SERIES MONITOR IP INCREMENT\n" },
 		{ "inbound_audit add bad 600,6 192.0.2.1 5 6",
@@ -501,6 +505,49 @@ static void test_folds(void **state)
 	assert_non_null(strstr(got, " folds since 20"));
 }
 
+static int falling(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* The largest over several windows, each with other addresses, against adding up all of them. */
+static void test_top_over_windows(void **state)
+{
+	enum { BLOCKS = 256, ADDITIONS = 3000, LIMIT = 40 };
+	struct fixture *fx = *state;
+	struct series *s;
+	uint64_t sums[BLOCKS] = { 0 };
+	json_t *top, *row;
+	char *text;
+	size_t i;
+
+	define(fx, "all", SERIES_CIDR, 1 << 20);
+	s = series_defined(fx->f->world.series, SLICE("all"));
+	srand(11);
+	for (unsigned n = 0; n < ADDITIONS; n++) {
+		unsigned block = (unsigned)(rand() % BLOCKS * (rand() % BLOCKS) / BLOCKS);
+		uint64_t host = (0x0a000000 + (block << 8)) | (unsigned)(rand() % 256);
+		struct series_key key = { .block = { { host << 32, 0, ADDR_V4 }, 32 } };
+		int64_t amount = 1 + rand() % 20 * (n % 7 == 0);
+
+		clock_stop(true, 1000, start_ms + (uint64_t)(n / (ADDITIONS / 3)) * 600000);
+		assert_null(series_add(s, &key, amount, NULL));
+		sums[block] += (uint64_t)amount;
+	}
+	qsort(sums, BLOCKS, sizeof *sums, falling);
+	say(fx, "top --series all --by 24 --window 0-2 --limit 40 --json");
+	text = mem_strndup(fx->all.at, fx->all.len - strlen(". 0\n"));
+	top = json_loads(text, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(top, "top")), LIMIT);
+	json_array_foreach(json_object_get(top, "top"), i, row)
+		assert_int_equal(json_integer_value(json_object_get(row, "amount")), sums[i]);
+	assert_int_equal(json_integer_value(json_object_get(top, "below")), sums[LIMIT - 1] + 1);
+	json_decref(top);
+	free(text);
+}
+
 /* A listing is made in steps, and who leaves in the middle leaves nothing behind. */
 static void test_many(void **state)
 {
@@ -539,7 +586,7 @@ int main(void)
 		ROW(test_show_ip_D69), ROW(test_show_all_D70), ROW(test_changes_D70),
 		ROW(test_wrong), ROW(test_texts), ROW(test_top), ROW(test_series),
 		ROW(test_why_shows_what_was_lately_D46), ROW(test_help), ROW(test_folds),
-		ROW(test_many),
+		ROW(test_top_over_windows), ROW(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
