@@ -4,6 +4,7 @@ and block, in every monitor (D37, D38, D39, D49, D109), whatever is reloaded mea
 E2E_SEEDS="7 8 9" tries other sequences."""
 
 import collections
+import concurrent.futures
 import ipaddress
 import os
 import random
@@ -448,23 +449,29 @@ class Account(Series):
             except (AssertionError, ConnectionError):
                 pass  # it was sent away; what it was told is in the account
 
+    def talk_on(self, d, seed, accounts):
+        chance = random.Random(seed)
+        for _ in range(25):
+            source = "127.%d.%d.%d" % (chance.choice((1, 9, 130)), chance.choice((0, 77)), chance.randrange(1, 9))
+            self.talk(d, chance, source, accounts[source])
+
     def test_every_prefix_is_what_the_clients_were_told(self):
+        """Several at once, and reloads in the midst of it."""
         for seed in SEEDS:
-            chance = random.Random(seed)
-            accounts = collections.defaultdict(collections.Counter)
-            with self.subTest(seed=seed), Sink(HOP) as hop:
+            with self.subTest(seed=seed), Sink(HOP) as hop, concurrent.futures.ThreadPoolExecutor(4) as pool:
                 d = self.daemon(sieve=POLICY, gateway="127.0.0.1:%d" % hop.port, **SHAPE)
-                for turn in range(60):
-                    if turn % 20 == 10:
-                        self.assertTrue(d.reload())
-                    source = "127.%d.%d.%d" % (chance.choice((1, 9, 130)), chance.choice((0, 77)),
-                                               chance.randrange(1, 9))
-                    self.talk(d, chance, source, accounts[source])
+                told = [collections.defaultdict(collections.Counter) for _ in range(4)]
+                talks = [pool.submit(self.talk_on, d, "%s.%d" % (seed, i), told[i]) for i in range(4)]
+                while not all(talk.done() for talk in talks):
+                    self.assertTrue(d.reload())
+                for talk in talks:
+                    talk.result()
+                sources = sorted({source for accounts in told for source in accounts})
                 for length in 0, 8, 9, 16, 24, 30, 32:
-                    for source in list(accounts)[::7]:
+                    for source in sources[::7]:
                         block = ipaddress.ip_network("%s/%d" % (source, length), strict=False)
-                        want = sum((accounts[a] for a in accounts if ipaddress.ip_address(a) in block),
-                                   collections.Counter())
+                        want = sum((accounts[a] for accounts in told for a in accounts
+                                    if ipaddress.ip_address(a) in block), collections.Counter())
                         self.assert_seen(d, str(block), *(want[kind] for kind in Seen._fields))
 
 
