@@ -1,7 +1,7 @@
 // room: series
 /*
- * Any file as a volume: as it is, and with its checksums made right, as who means ill would. What is
- * accepted must add up.
+ * Any file as a volume: as it is, and with its checksums made right, as who means ill would. What
+ * is accepted must add up.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -101,8 +101,8 @@ static json_t *counts_json(const struct history_row *row)
 	json_t *counts = json_array();
 
 	for (unsigned i = 0; i < row->columns; i++)
-		json_array_append_new(counts, json_pack("{sI sI}", "low",
-							(json_int_t)row->counts[i].low, "high",
+		json_array_append_new(counts, json_pack("{sI sI}", "count",
+							(json_int_t)row->counts[i].low, "count_high",
 							(json_int_t)row->counts[i].high));
 	return counts;
 }
