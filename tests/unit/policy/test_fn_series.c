@@ -98,6 +98,8 @@ static void test_sieve_builtin(void **state)
 {
 	static const struct one cases[] = {
 		{ "D46 the sliding value", "ec_ip_connections", { STR("0") }, .want = "38" },
+		{ "#2936 a number that is a text", "ec_ip_connections", { STR(" 0 "), STR("24") },
+		  .want = "40" },
 		{ "an index that is a number", "ec_ip_connections", { NUM(0) }, .want = "38" },
 		{ "the second monitor", "ec_ip_connections", { STR("1") }, .want = "48" },
 		{ "a mask without a slash", "ec_ip_connections", { STR("0"), STR("24") },
@@ -217,7 +219,7 @@ static void test_sieve_named(void **state)
 		  { STR("bad"), STR("600,7") }, .want = "0" },
 		{ "D53 blanks in a monitor", "audit_series", { STR("bad"), STR(" 600, 6") },
 		  .want = "1" },
-		{ "an amount, of an address", "audit_series_add", { NAMED, STR("10") },
+		{ "#3146 an address given explicitly", "audit_series_add", { NAMED, STR("10") },
 		  .ip = "192.0.2.9", .want = "" },
 		{ "both are in the network", "audit_series", { NAMED, STR("24") }, .want = "11" },
 		{ "of an address", "audit_series", { NAMED }, .ip = "192.0.2.9", .want = "10" },
@@ -412,6 +414,37 @@ static void test_bounds(void **state)
 	}
 }
 
+/* Below a fold they differ, and series_bound chooses what is read; above it they do not. */
+static void test_bounds_of_a_fold(void **state)
+{
+	const struct value of_one[] = { STR("60,10"), STR("10.0.0.1") };
+	const struct value of_all[] = { STR("60,10"), STR("10.0.0.0/8") };
+
+	(void)state;
+	for (unsigned high = 0; high < 2; high++) {
+		struct fake fake = { .conf.series_high = high };
+		struct addr addr = addr_of("10.0.0.0");
+		const struct fn_call *call = &fake.call;
+
+		begin(&fake);
+		at_second(1);
+		series_monitors(fake.host.series, monitors, 0, 0, false);
+		series_monitors(fake.host.series, monitors, 1, SERIES_BYTES_MIN, false);
+		for (unsigned i = 0; i < 30000; i++, addr.hi += UINT64_C(3) << 32)
+			series_event(fake.host.series, EVENT_CONNECTION, &addr);
+		assert_int_equal(fake_call(&fake, FN_LUA, "msys.audit.connections", of_all, 2),
+				 FN_OK);
+		assert_int_equal(call->result.number, 30000);
+		assert_int_equal(call->second.number, 30000);
+		assert_int_equal(fake_call(&fake, FN_LUA, "msys.audit.connections", of_one, 2),
+				 FN_OK);
+		assert_true(call->second.number > 1);
+		assert_true(high ? call->result.number == call->second.number
+				 : call->result.number < call->second.number);
+		end(&fake);
+	}
+}
+
 /* What was read is the reason of what is done with it. */
 static void test_causes(void **state)
 {
@@ -536,7 +569,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sieve_builtin), cmocka_unit_test(test_lua_builtin),
 		cmocka_unit_test(test_sieve_named),   cmocka_unit_test(test_lua_named),
-		cmocka_unit_test(test_bounds),	      cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_bounds),	      cmocka_unit_test(test_bounds_of_a_fold),
+		cmocka_unit_test(test_causes),
 		cmocka_unit_test(test_refusals),      cmocka_unit_test(test_tool),
 		cmocka_unit_test(test_cluster),	      cmocka_unit_test(test_T6_monitor_gone),
 	};

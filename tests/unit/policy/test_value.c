@@ -194,12 +194,44 @@ static void test_hash_full(void **state)
 	arena_free(&a);
 }
 
+static void test_sizes(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		bool want;
+		uint64_t want_size;
+	} cases[] = {
+		{ "octets", "20", true, 20 },
+		{ "b", "20b", true, 20 },
+		{ "k", "20k", true, 20 << 10 },
+		{ "m", "20m", true, 20 << 20 },
+		{ "g, in capitals", "2G", true, UINT64_C(2) << 30 },
+		{ "blanks", " 20 m ", true, 20 << 20 },
+		{ "no digits", "m", false, 0 },
+		{ "nothing", "", false, 0 },
+		{ "negative", "-1m", false, 0 },
+		{ "another suffix", "1t", false, 0 },
+		{ "two of them", "1km", false, 0 },
+		{ "a fraction", "1.5m", false, 0 },
+		{ "too much", "999999999999999999g", false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		uint64_t size = 0;
+
+		if (size_parse(slice_of(cases[i].text), &size) != cases[i].want ||
+		    size != cases[i].want_size)
+			fail_msg("%s: %lu", cases[i].name, (unsigned long)size);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_coercion), cmocka_unit_test(test_hash_is_nothing_else),
 		cmocka_unit_test(test_truth),	 cmocka_unit_test(test_hash),
-		cmocka_unit_test(test_hash_full),
+		cmocka_unit_test(test_hash_full), cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,51 @@ static void test_observed_counts(void **state)
 	end(&w);
 }
 
+/* #6324: a reload runs init again, in every worker, and the original counted double from then on. */
+static void test_6324_reload(void **state)
+{
+	static const char same[] =
+		"local m = {}\n"
+		"function m:init() return msys.audit_series.define('s', 'cidr', 60, 5) end\n"
+		"function m:validate_connect() msys.audit_series.add('s')\n"
+		"print(msys.audit_series.count('s')) return 0 end\n"
+		"msys.registerModule('m', m)\n";
+	struct policy_set *old;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	world_must_load(&w, NULL, same);
+	adopt(&w);
+	world_ask(&w, PHASE_CONNECT);
+	expect_said(&w, "first", "1\t1\n");
+	world_session_over(&w);
+	for (unsigned i = 2; i < 4; i++) {
+		char want[16];
+
+		old = w.set;
+		world_must_load(&w, NULL, same);
+		adopt(&w);
+		policy_unref(old);
+		world_ask(&w, PHASE_CONNECT);
+		snprintf(want, sizeof want, "%u\t%u\n", i, i);
+		expect_said(&w, "#6324 one more", want);
+		world_session_over(&w);
+	}
+	old = w.set;
+	world_must_load(&w, NULL,
+			"msys.audit_series.define('s', 'cidr', 60, 6)\n"
+			"msys.registerModule('m', { validate_connect = function()\n"
+			"print(msys.audit_series.count('s')) return 0 end })\n");
+	world_ask(&w, PHASE_CONNECT);
+	expect_said(&w, "what is not adopted changes nothing", "3\t3\n");
+	adopt(&w);
+	world_ask(&w, PHASE_CONNECT);
+	expect_said(&w, "D60 changed, it begins anew", "0\t0\n");
+	policy_unref(old);
+	end(&w);
+}
+
 #define INIT(what_) "local m = {}\nfunction m:init()\n" what_ "\nreturn true end\n"
 #define REGISTERED "msys.registerModule('m', m)\n"
 #define DEFINE(args_) INIT("msys.audit_series.define(" args_ ")") REGISTERED
@@ -286,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_define_add_count_remove),
 		cmocka_unit_test(test_observed_counts),
+		cmocka_unit_test(test_6324_reload),
 		cmocka_unit_test(test_definitions),
 		cmocka_unit_test(test_D110_no_inbound_audit),
 		cmocka_unit_test(test_D61_replicate_alone),
