@@ -177,7 +177,8 @@ static void hand_series_on(struct daemon *d)
 	if (d->hands_on)
 		return;
 	d->hands_on = true;
-	d->hand_on = (struct keeper_task){ .work = KEEPER_RETIRE, .done = series_handed_on };
+	d->hand_on = (struct keeper_task){ .work = KEEPER_RETIRE, .done = series_handed_on,
+					  .tap = handover_series(d->heir) };
 	keeper_ask(d->keeper, &d->hand_on);
 }
 
@@ -313,7 +314,7 @@ static void heir_has_gone(void *owner)
 static struct handover_world handover_world(struct daemon *d)
 {
 	return (struct handover_world){ .audit = d->audit, .budgets = d->budgets,
-					.crew = d->crew, .owner = d,
+					.crew = d->crew, .series = d->series, .owner = d,
 					.handed = handed, .given_up = heir_has_gone,
 					.saved = inherit_series };
 }

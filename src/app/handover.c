@@ -18,12 +18,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "series/news.h"
 
 enum {
 	LOOK_MS = 5,
 	ANSWER_MS = 60000,	/* for what the other side has to do before it goes on */
 	LAST_WORDS_MS = 2000,
 	FDS_MAX = 16384,	/* 256 workers, 64 doors */
+	NEWS_MAX = sizeof "series " + NEWS_LINE_MAX,
 	OUT_MAX = 256 << 20,	/* what the other does not read */
 };
 
@@ -40,6 +42,7 @@ struct handover {
 	bool saved;
 	_Atomic bool over; /* the other has gone, or talks nonsense */
 	struct audit_tap tap;
+	struct series_tap series_tap;
 	pthread_mutex_t lock;
 	struct buf out; /* under lock */
 	struct buf in;
@@ -67,6 +70,26 @@ static void say(struct handover *h, const char *line)
 	if (!buf_printf(&h->out, "%s\n", line))
 		h->ending = true;
 	pthread_mutex_unlock(&h->lock);
+}
+
+static void series_told(struct series_tap *tap, struct series *s, const struct series_key *key,
+			int64_t amount)
+{
+	const size_t at = offsetof(struct handover, series_tap);
+	struct handover *h = (struct handover *)((char *)tap - at);
+	struct buf line;
+
+	if (h->over)
+		return;
+	buf_init(&line, NEWS_MAX);
+	if (buf_printf(&line, "series ") && news_say(&line, s, key, amount))
+		say(h, buf_text(&line));
+	buf_free(&line);
+}
+
+struct series_tap *handover_series(struct handover *h)
+{
+	return &h->series_tap;
 }
 
 static void tell_slots(void *arg, const char *name, uint32_t taken)
@@ -158,6 +181,16 @@ static bool hear_slots(struct handover *h, struct slice args)
 	return true;
 }
 
+/* What cannot be counted here does not end the rest. */
+static bool hear_series(struct handover *h, struct slice news)
+{
+	const char *wrong = news_hear(h->world.series, news);
+
+	if (wrong != NULL)
+		log_error("upgrade: %s in \"%.*s\"", wrong, SLICE_ARGS(news));
+	return true;
+}
+
 static bool hear_line(struct handover *h, struct slice line)
 {
 	struct slice rest, word = slice_cut(line, ' ', &rest);
@@ -170,6 +203,8 @@ static bool hear_line(struct handover *h, struct slice line)
 		return claim(h, rest, &from->consoles, &from->console_count);
 	if (slice_equal(word, SLICE("slots")))
 		return hear_slots(h, rest);
+	if (h->is_new && slice_equal(word, SLICE("series")))
+		return hear_series(h, rest);
 	if (slice_equal(line, SLICE("now"))) {
 		h->now = true;
 		return true;
@@ -202,7 +237,7 @@ static void hear_lines(struct handover *h)
 		eaten += (size_t)(lf - rest.at) + 1;
 		h->over = !hear_line(h, (struct slice){ rest.at, (size_t)(lf - rest.at) });
 	}
-	h->over |= h->in.len - eaten >= ELSEWHERE_LINE_MAX;
+	h->over |= h->in.len - eaten >= (h->is_new ? NEWS_MAX : ELSEWHERE_LINE_MAX);
 	buf_eat(&h->in, eaten);
 }
 
@@ -256,6 +291,7 @@ static struct handover *handover_new(const struct handover_world *world, int fd)
 	h->world = *world;
 	h->fd = fd;
 	h->tap.told = told;
+	h->series_tap.told = series_told;
 	h->elsewhere = elsewhere_new(world->audit);
 	pthread_mutex_init(&h->lock, NULL);
 	buf_init(&h->out, OUT_MAX);

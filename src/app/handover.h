@@ -8,18 +8,20 @@
  * only serves what it has. All the time both tell each other who enters and leaves, so that policy
  * in either sees the sum, and the end of the connection is the leave of all that are left.
  *
- * Series are handed on as files (series/keeper.h): once nobody enters here any more, the old one
- * saves them and says so.
+ * Series are handed on as files (series/keeper.h): once nobody enters there any more, the old one
+ * saves them and says so. What its last sessions add then goes to the new one, line by line.
  *
  * The lines of the old one are `socket PATH-OR-ADDRESS` and `console PATH`, each with a descriptor,
- * then `now`, later `saved`; of the new one `taken`; of both those of audit/elsewhere.h, and
- * `slots COUNT NAME` of session caps (audit/budget.h), which both share.
+ * then `now`, later `saved` and `series NEWS` (series/news.h); of the new one `taken`; of both
+ * those of audit/elsewhere.h, and `slots COUNT NAME` of session caps (audit/budget.h), which both
+ * share.
  */
 #ifndef APP_HANDOVER_H
 #define APP_HANDOVER_H
 
 #include "admin/console.h"
 #include "front/crew.h"
+#include "series/series.h"
 
 struct handover;
 
@@ -27,13 +29,14 @@ struct handover_world {
 	struct audit *audit;
 	struct budgets *budgets;
 	struct crew *crew;
+	struct series_all *series;
 	void *owner;
 	/* The old one's, from the handover's thread: the new one listens; or it has gone before
 	 * that. */
 	void (*handed)(void *owner);
 	void (*given_up)(void *owner);
-	/* The new one's, once, on its thread or on the handover's: the old one has saved its series, or
-	 * has gone. */
+	/* The new one's, once, on its thread or on the handover's: the old one has saved its
+	 * series, or has gone. */
 	void (*saved)(void *owner);
 };
 
@@ -59,6 +62,8 @@ uint64_t handover_sessions(const struct handover *h);
 /* Our doors are open: say so, and listen to the old one from now on. */
 void handover_taken(struct handover *h);
 
+/* The old one's: how its series are forwarded. */
+struct series_tap *handover_series(struct handover *h);
 /* The old one has saved its series: tell the other. Any thread. */
 void handover_saved(struct handover *h);
 

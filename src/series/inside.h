@@ -22,6 +22,7 @@
 struct series {
 	pthread_mutex_t lock;
 	struct ring *ring; /* NULL: a built-in one of a monitor that is gone */
+	struct series_tap *tap; /* borrowed; NULL: counted here */
 	uint64_t events;
 	uint64_t full_since_ms; /* wall clock; 0: nothing was folded or dropped yet */
 	struct series_definition is;

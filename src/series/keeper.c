@@ -1,6 +1,6 @@
 /*
- * Everything here is done by one thread, a turn a second: its own once keeper_start was called, before
- * that the caller's. Only what others say to it (rules, tasks, the end) is under the lock.
+ * Everything here is done by one thread, a turn a second: its own once keeper_start was called,
+ * before that the caller's. Only what others say to it (rules, tasks, the end) is under the lock.
  */
 #include "series/keeper.h"
 
@@ -156,7 +156,8 @@ static bool save_one(struct keeper *k, struct series *s, const struct series_inf
 	return fine;
 }
 
-static void save_all(struct keeper *k, bool also_others)
+/* heir NULL: what persists. Otherwise everything, and what comes after that is told to the heir. */
+static void save_all(struct keeper *k, struct series_tap *heir)
 {
 	char why[VOLUME_WHY_MAX];
 	struct series_info info;
@@ -164,8 +165,10 @@ static void save_all(struct keeper *k, bool also_others)
 
 	mkdir(k->rules.series_dir, 0750); /* the first file tells whether it is there */
 	for (unsigned n = 0; (s = series_nth(k->all, n)) != NULL; n++) {
+		if (heir != NULL)
+			series_forward(s, heir);
 		series_describe(s, &info);
-		if ((info.is.persist || also_others) && info.window != 0 &&
+		if ((info.is.persist || heir != NULL) && info.window != 0 &&
 		    !save_one(k, s, &info, why))
 			note_trouble(&k->saving, why);
 	}
@@ -213,7 +216,7 @@ static bool journal_series(struct keeper *k, struct journalled *j, struct series
 	return true;
 }
 
-/* Windows that have finished. After trouble not before the next interval: a full disk stays full. */
+/* Windows that have finished. After trouble not before the next interval: what is full stays so. */
 static void journal_all(struct keeper *k)
 {
 	struct series *s;
@@ -290,9 +293,9 @@ static bool save_named(struct keeper *k, const char *name, char why[VOLUME_WHY_M
 	return save_one(k, s, &info, why);
 }
 
-static bool save_each(struct keeper *k, bool also_others, char why[VOLUME_WHY_MAX])
+static bool save_each(struct keeper *k, struct series_tap *heir, char why[VOLUME_WHY_MAX])
 {
-	save_all(k, also_others);
+	save_all(k, heir);
 	snprintf(why, VOLUME_WHY_MAX, "%s", k->saving.now);
 	tell_trouble(k, &k->saving);
 	return *why == '\0';
@@ -312,10 +315,10 @@ static bool do_task(struct keeper *k, struct keeper_task *t)
 	case KEEPER_SAVE:
 		if (t->series != NULL)
 			return save_named(k, t->series, t->wrong);
-		return save_each(k, false, t->wrong);
+		return save_each(k, NULL, t->wrong);
 	case KEEPER_RETIRE:
 		journal_all(k);
-		fine = save_each(k, true, t->wrong);
+		fine = save_each(k, t->tap, t->wrong);
 		k->state = KEEPER_RETIRED;
 		break;
 	}
@@ -416,7 +419,7 @@ void keeper_turn(struct keeper *k)
 	journal_all(k);
 	if (clock_ms() < k->save_at_ms)
 		return;
-	save_all(k, false);
+	save_all(k, NULL);
 	tell_trouble(k, &k->saving);
 	expire_journals(k);
 	k->save_at_ms = clock_ms() + k->rules.save_ms;

@@ -35,11 +35,11 @@ void keeper_rule(struct keeper *k, const struct keeper_rules *rules);
 void keeper_start(struct keeper *k);
 
 /*
- * Nobody else has the series, or not any more: everything that was saved comes back, and is added to
- * what came here meanwhile; from then on they are kept. After the configuration's series were
- * defined. A file that is torn, foreign or newer is set aside as `NAME.bad-YYYYMMDDTHHMMSSZ`, one of
- * another definition (D60) and windows that are too old are not read, what a crash left half written
- * is removed. Says in the log what it did. Again: harmless.
+ * Nobody else has the series, or not any more: everything that was saved comes back, and is added
+ * to what came here meanwhile; from then on they are kept. After the configuration's series were
+ * defined. A file that is torn, foreign or newer is set aside as `NAME.bad-YYYYMMDDTHHMMSSZ`, one
+ * of another definition (D60) and windows that are too old are not read, what a crash left half
+ * written is removed. Says in the log what it did. Again: harmless.
  */
 void keeper_inherit(struct keeper *k);
 /* Until that is done: before anybody is let in. */
@@ -51,8 +51,10 @@ void keeper_stop(struct keeper *k);
 
 enum keeper_work {
 	KEEPER_SAVE,   /* series NULL: all that persist */
-	KEEPER_LOAD,   /* the windows that hold nothing yet: what is in memory is not counted twice */
-	KEEPER_RETIRE, /* save every series, also those that do not persist, and write no more files */
+	KEEPER_LOAD, /* the windows that hold nothing yet: what is in memory is not counted twice */
+	/* Save every series, also those that do not persist, and write no more files; what comes
+	 * after that is for the tap (series_forward). */
+	KEEPER_RETIRE,
 };
 
 /* Embedded in whoever wants it done; file and series stay until then. */
@@ -61,6 +63,7 @@ struct keeper_task {
 	enum keeper_work work;
 	const char *series; /* as the console names it: series_named */
 	const char *file;   /* to load, in the series directory; NULL: the series' own */
+	struct series_tap *tap; /* KEEPER_RETIRE */
 	/* On the keeper's thread, once. */
 	void (*done)(struct keeper_task *self);
 	char wrong[VOLUME_WHY_MAX]; /* empty: it is done */

@@ -193,6 +193,25 @@ static struct cidr whole(const struct cidr *block)
 	return cidr_of(&block->addr, addr_bits(&block->addr));
 }
 
+/* Entered, and not any more if true: another process counts it. amount 0: the key is removed. */
+static bool is_told(struct series *s, const struct series_key *key, int64_t amount, uint64_t now_ms)
+{
+	struct series_tap *tap = s->tap;
+
+	if (tap == NULL)
+		return false;
+	series_leave(s, now_ms);
+	tap->told(tap, s, key, amount);
+	return true;
+}
+
+void series_forward(struct series *s, struct series_tap *tap)
+{
+	pthread_mutex_lock(&s->lock);
+	s->tap = tap;
+	pthread_mutex_unlock(&s->lock);
+}
+
 const char *series_add(struct series *s, const struct series_key *key, int64_t amount,
 		       struct bounds *now)
 {
@@ -210,7 +229,7 @@ const char *series_add(struct series *s, const struct series_key *key, int64_t a
 		return wrong;
 	what.block = &address;
 	r = series_enter(s, what.kind, now_ms);
-	if (r == NULL)
+	if (r == NULL || (amount != 0 && is_told(s, key, amount, now_ms)))
 		return NULL;
 	wrong = change(s, r, &what, amount);
 	if (now != &unused)
@@ -225,7 +244,7 @@ void series_count(struct series *s, const struct addr *addr, uint64_t now_ms)
 	struct what what = { .kind = RING_ADDRESSES, .block = &address };
 	struct ring *r = series_enter(s, what.kind, now_ms);
 
-	if (r == NULL)
+	if (r == NULL || is_told(s, &(struct series_key){ .block = address }, 1, now_ms))
 		return;
 	s->events += ring_put(r, r->newest, &what, 1);
 	series_leave(s, now_ms);
@@ -247,7 +266,7 @@ const char *series_remove(struct series *s, const struct series_key *key, struct
 		return wrong;
 	what.block = &address;
 	r = series_enter(s, what.kind, now_ms);
-	if (r == NULL)
+	if (r == NULL || is_told(s, key, 0, now_ms))
 		return NULL;
 	for (unsigned i = 0; i <= r->monitor.windows && i <= r->newest; i++) {
 		struct window *w = ring_window(r, r->newest - i);

@@ -182,6 +182,17 @@ void series_walk_end(struct series *s, struct series_walk *w);
 bool series_load(struct series *s, uint64_t window, const struct tally_entry *entry);
 bool series_load_text(struct series *s, uint64_t window, struct slice key, uint64_t amount);
 
+/*
+ * From now on what would change it is told, and changes nothing here: another process counts it.
+ * What it says of a key then (*now, *left) is 0. It can be asked as before. On any thread, and not
+ * under the lock; amount 0: the key is removed. The tap is borrowed for as long as anybody adds.
+ */
+struct series_tap {
+	void (*told)(struct series_tap *self, struct series *s, const struct series_key *key,
+		     int64_t amount);
+};
+void series_forward(struct series *s, struct series_tap *tap);
+
 /* Off the hot path: time moves on, and what was dropped goes back to the system, a little at a
  * time. true: there is more to do. */
 bool series_tidy(struct series *s);

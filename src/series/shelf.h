@@ -25,7 +25,7 @@ bool shelf_journal(char out[SHELF_NAME_MAX], const char *series, uint64_t end_s)
 	__attribute__((warn_unused_result));
 
 bool shelf_is_saved(const char *file);
-/* Whose it is now: a series that a script without definitions made is made again. NULL: nobody's. */
+/* Whose it is now: one that a script without definitions made is made again. NULL: nobody's. */
 struct series *shelf_series(struct series_all *all, const char *file);
 bool shelf_is_new(const char *file);
 /* It names a journal; of which series (decoded, up to room), and the end of its window. */

@@ -554,12 +554,30 @@ static void errand_done(struct keeper_task *task)
 	((struct errand *)task)->done++;
 }
 
+/* Where another process would be told. */
+static struct {
+	struct series_tap tap;
+	unsigned count;
+	int64_t amount;
+} heir;
+
+static void heir_told(struct series_tap *tap, struct series *s, const struct series_key *key,
+		      int64_t amount)
+{
+	(void)tap;
+	(void)s;
+	(void)key;
+	heir.count++;
+	heir.amount += amount;
+}
+
 static const char *ask(struct world *w, enum keeper_work work, const char *series, const char *file)
 {
 	static struct errand e;
 
+	heir.tap.told = heir_told;
 	e = (struct errand){ .task = { .work = work, .series = series, .file = file,
-				       .done = errand_done } };
+				       .tap = &heir.tap, .done = errand_done } };
 	keeper_ask(w->keeper, &e.task);
 	turn(w);
 	assert_int_equal(e.done, 1);
@@ -620,6 +638,7 @@ static void upgrade_everything_is_handed_on_and_nothing_written_after(void **sta
 	const char *why;
 	struct series_key key = key_of("192.0.2.1");
 	struct series *s = series_open(w->all, SLICE("of Sieve"), five_minutes, &why);
+	struct addr peer;
 
 	assert_null(series_add(s, &key, 2, NULL));
 	define(w, "four", SERIES_CIDR, false, false);
@@ -628,6 +647,12 @@ static void upgrade_everything_is_handed_on_and_nothing_written_after(void **sta
 	assert_string_equal(files(w->series_dir), "four of%20Sieve@300,6");
 	assert_string_not_equal(ask(w, KEEPER_SAVE, NULL, NULL), "");
 	add(w, "four", "192.0.2.1", 100);
+	assert_null(addr_parse(SLICE("192.0.2.7"), &peer));
+	series_event(w->all, EVENT_RECEPTION, &peer);
+	assert_null(series_remove(s, &key, NULL));
+	assert_int_equal(heir.count, 3);
+	assert_int_equal(heir.amount, 101);
+	assert_int_equal(sum(w, "four", "192.0.2.1", 0, 5), 3);
 	let_save(w);
 	die(w);
 
