@@ -5,4 +5,4 @@ bench-sieve: $(B)/bench/bench_sieve
 
 $(B)/bench/bench_sieve: bench/sieve/bench_sieve.c $(foreach r,policy/sieve policy series audit net base,$(call room_lib,$(r)))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
