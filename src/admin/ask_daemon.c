@@ -209,11 +209,30 @@ struct latest {
 	unsigned left;
 };
 
+/* ", for 23 live of 192.0.2.0/24 on SMTP", ", for 130 connections 300,6 of 192.0.2.0/24", "" */
+static void cause_print(const struct ledger_entry *e, char prefix[CIDR_TEXT_MAX], char *out,
+			size_t size)
+{
+	const struct audit_read *c = &e->cause;
+
+	prefix[0] = out[0] = '\0';
+	if (!e->has_cause)
+		return;
+	if (c->block.addr.family != ADDR_NONE)
+		cidr_print(&c->block, prefix);
+	if (c->is_series)
+		snprintf(out, size, ", for %" PRIu64 " %s%s%s", c->count, c->service,
+			 prefix[0] ? " of " : "", prefix);
+	else
+		snprintf(out, size, ", for %" PRIu64 " live of %s on %s", c->count, prefix,
+			 c->service);
+}
+
 static bool say_action(void *arg, const struct ledger_entry *e)
 {
 	struct latest *l = arg;
-	char when[CLOCK_TEXT_MAX], session[24], client[ADDR_TEXT_MAX], prefix[CIDR_TEXT_MAX] = "";
-	char cause[160] = "", what[160];
+	char when[CLOCK_TEXT_MAX], session[24], client[ADDR_TEXT_MAX], prefix[CIDR_TEXT_MAX];
+	char cause[160], what[160];
 
 	if (e->ms > 0)
 		snprintf(what, sizeof what, " %u.%03us", e->ms / 1000, e->ms % 1000);
@@ -221,9 +240,7 @@ static bool say_action(void *arg, const struct ledger_entry *e)
 		snprintf(what, sizeof what, " %u %s", e->code, e->text);
 	else
 		snprintf(what, sizeof what, "%s%s", e->text[0] ? " " : "", e->text);
-	if (e->has_cause)
-		snprintf(cause, sizeof cause, ", for %" PRIu64 " live of %s on %s", e->cause.count,
-			 cidr_print(&e->cause.block, prefix), e->cause.service);
+	cause_print(e, prefix, cause, sizeof cause);
 	snprintf(session, sizeof session, "%016" PRIx64, e->session);
 	view_row(l->view, VIEW_ROW(LOG_STR("ts", clock_print(e->wall_ms, when)),
 			  LOG_STR("session", session),

@@ -280,6 +280,33 @@ static void test_ledger_T15(void **state)
 	clock_stop(false, 0, 0);
 }
 
+/* A series that led to something is told as one. */
+static void test_why_series(void **state)
+{
+	struct fixture *fx = *state;
+	struct audit_read cause = { .service = "connections 300,6", .is_series = true, .count = 41 };
+	struct action action = {
+		.kind = ACTION_TARPIT,
+		.phase = PHASE_CONNECT,
+		.name = "ec_tarpit",
+		.file = "c.sieve",
+		.line = 6,
+		.ms = 1000,
+		.cause = &cause,
+	};
+	struct addr peer;
+
+	assert_null(addr_parse(SLICE("198.51.100.1"), &peer));
+	cause.block = cidr_of(&peer, 24);
+	ledger_add(fx->f->world.ledger, 0xabc, &peer, &action);
+	assert_non_null(strstr(say(fx, "why 198.51.100.1"),
+			       "connect, for 41 connections 300,6 of 198.51.100.0/24\n"));
+	cause = (struct audit_read){ .service = "login bob", .is_series = true, .count = 7 };
+	ledger_add(fx->f->world.ledger, 0xabc, &peer, &action);
+	assert_non_null(strstr(say(fx, "why 198.51.100.1 --limit 1"), "connect, for 7 login bob\n"));
+	assert_non_null(strstr(say(fx, "why 198.51.100.1 --limit 1 --json"), "\"prefix\":\"\""));
+}
+
 /* Who leaves in the middle leaves nothing behind. */
 static void test_leave(void **state)
 {
@@ -313,6 +340,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rights, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reload_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ledger_T15, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_why_series, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_leave, set_up, tear_down),
 	};
 
