@@ -11,6 +11,8 @@ enum {
 	CHUNK = 4096,
 	CHUNK_UNITS = CHUNK / STORE_UNIT,
 	GUARD = CHUNK, /* a vector may be read past the end of the last cell */
+	HUGE = 2 << 20,
+	SMALL = HUGE, /* up to here small pages: most series are small, and there are many */
 	RESERVE = 8,
 };
 
@@ -28,7 +30,7 @@ struct store {
 	struct chunk *chunks;
 	size_t limit, range; /* bytes */
 	uint64_t units;	     /* that cells take */
-	size_t owed;	     /* bytes to be released before what was refused could be had */
+	size_t owed;	     /* bytes to be released, or a chunk, since one was refused */
 	uint32_t count;	     /* chunks there are, */
 	uint32_t fresh;	     /* the first never used, */
 	uint32_t used;	     /* and those that somebody has */
@@ -60,18 +62,25 @@ static _Noreturn void out_of_memory(void)
 
 struct store *store_new(size_t limit)
 {
-	size_t count, range;
+	size_t count, range, skip;
+	unsigned char *at;
 	struct store *s;
 
 	if (limit > STORE_LIMIT_MAX)
 		limit = STORE_LIMIT_MAX;
 	count = 2 + limit / CHUNK * 5 / 4;
-	range = count * (CHUNK + sizeof(struct chunk)) + GUARD;
-	s = mmap(NULL, range, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		 -1, 0);
-	if (s == MAP_FAILED)
+	range = (count * (CHUNK + sizeof(struct chunk)) + GUARD + CHUNK - 1) / CHUNK * CHUNK;
+	at = mmap(NULL, range + HUGE, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
 		out_of_memory();
-	s->chunks = (struct chunk *)(void *)((unsigned char *)s + count * CHUNK + GUARD);
+	skip = HUGE - (uintptr_t)at % HUGE;
+	munmap(at, skip);
+	at += skip;
+	munmap(at + range, HUGE - skip);
+	madvise(at, range, MADV_NOHUGEPAGE);
+	s = (struct store *)(void *)at;
+	s->chunks = (struct chunk *)(void *)(at + count * CHUNK + GUARD);
 	s->limit = limit;
 	s->range = range;
 	s->count = (uint32_t)count;
@@ -125,6 +134,24 @@ static uint32_t warm_pop(struct store *s)
 	return chunk;
 }
 
+static void *chunk_at(struct store *s, uint32_t chunk)
+{
+	return (unsigned char *)s + (size_t)chunk * CHUNK;
+}
+
+/* A sum over many windows waits for translations as much as for memory. */
+static uint32_t chunk_fresh(struct store *s)
+{
+	unsigned char *at = chunk_at(s, s->fresh);
+
+	if (s->fresh == s->count)
+		return 0;
+	if ((uintptr_t)at % HUGE == 0 && at >= (unsigned char *)s + SMALL &&
+	    s->count - s->fresh >= HUGE / CHUNK)
+		madvise(at, HUGE, MADV_HUGEPAGE);
+	return s->fresh++;
+}
+
 static uint32_t chunk_take(struct store *s)
 {
 	uint32_t chunk;
@@ -132,7 +159,7 @@ static uint32_t chunk_take(struct store *s)
 	if (s->warm != 0)
 		return warm_pop(s);
 	if (s->cold == 0)
-		return s->fresh < s->count ? s->fresh++ : 0;
+		return chunk_fresh(s);
 	chunk = s->cold;
 	s->cold = s->chunks[chunk].next;
 	s->cold_count--;
@@ -185,6 +212,7 @@ static void chunk_close(struct store *s, struct store_owner *o, uint32_t chunk)
 	s->warm_count++;
 	o->chunks--;
 	s->used--;
+	s->owed = 0;
 }
 
 /* A chunk that is no longer full comes first, so that the fullest are filled up and the others can
@@ -241,6 +269,8 @@ void store_drop(struct store *s, struct store_owner *o)
 			chain_push(s, o->partial[class]);
 	if (o->full != 0)
 		chain_push(s, o->full);
+	if (o->chunks > 0)
+		s->owed = 0;
 	s->warm_count += o->chunks;
 	s->used -= o->chunks;
 	s->units -= o->units;
@@ -254,7 +284,7 @@ unsigned store_drop_some(struct store *s, unsigned most)
 	for (; n < most && s->warm_count > RESERVE; n++) {
 		uint32_t chunk = warm_pop(s);
 
-		madvise((unsigned char *)s + (size_t)chunk * CHUNK, CHUNK, MADV_DONTNEED);
+		madvise(chunk_at(s, chunk), CHUNK, MADV_DONTNEED);
 		s->chunks[chunk].next = s->cold;
 		s->cold = chunk;
 		s->cold_count++;
