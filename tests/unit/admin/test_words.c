@@ -50,7 +50,7 @@ static void test_split(void **state)
 		unsigned count, want = 0;
 		const char *wrong;
 
-		strcpy(line, cases[i].line);
+		snprintf(line, sizeof line, "%s", cases[i].line);
 		wrong = words_split(line, strlen(line), words, MOST, &count);
 		if ((wrong == NULL) != (cases[i].want_wrong == NULL) ||
 		    (wrong != NULL && strcmp(wrong, cases[i].want_wrong) != 0))

@@ -77,14 +77,14 @@ static void addrs_said(void *owner, enum dns_status status, const struct addr *a
 {
 	struct scene *s = owner;
 	char one[ADDR_TEXT_MAX];
+	size_t len = 0;
 
 	s->said++;
 	s->status = status;
 	s->text[0] = '\0';
-	for (unsigned i = 0; i < count; i++) {
-		strcat(s->text, i > 0 ? " " : "");
-		strcat(s->text, addr_print(&addrs[i], one));
-	}
+	for (unsigned i = 0; i < count; i++)
+		len += (size_t)snprintf(s->text + len, sizeof s->text - len, "%s%s",
+					i > 0 ? " " : "", addr_print(&addrs[i], one));
 }
 
 static void mx_said(void *owner, enum dns_status status, const struct dns_mx *mx, unsigned count)

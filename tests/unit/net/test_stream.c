@@ -39,27 +39,20 @@ static void note(struct pair *p, char c)
 /* "[one]" for a line, "<bare>", "<long>", "<over>" */
 static void take_lines(struct pair *p)
 {
+	static const char *const names[] = {
+		[STREAM_BARE] = "<bare>", [STREAM_LONG] = "<long>", [STREAM_OVER] = "<over>"
+	};
+	enum stream_got got = STREAM_GOT;
 	struct slice line;
-	size_t len;
 
-	for (;;) {
-		len = strlen(p->lines);
-		switch (stream_line(&p->stream, LINE_MAX_HERE, &line)) {
-		case STREAM_NOTHING:
-			return;
-		case STREAM_GOT:
-			snprintf(p->lines + len, sizeof p->lines - len, "[%.*s]", SLICE_ARGS(line));
-			break;
-		case STREAM_BARE:
-			strcat(p->lines, "<bare>");
-			break;
-		case STREAM_LONG:
-			strcat(p->lines, "<long>");
-			break;
-		case STREAM_OVER:
-			strcat(p->lines, "<over>");
-			return;
-		}
+	while (got != STREAM_OVER &&
+	       (got = stream_line(&p->stream, LINE_MAX_HERE, &line)) != STREAM_NOTHING) {
+		size_t len = strlen(p->lines), room = sizeof p->lines - len;
+
+		if (got == STREAM_GOT)
+			snprintf(p->lines + len, room, "[%.*s]", SLICE_ARGS(line));
+		else
+			snprintf(p->lines + len, room, "%s", names[got]);
 	}
 }
 

@@ -21,7 +21,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static int make_place(void **state)
 {
 	(void)state;
-	strcpy(where + strlen(where) - 6, "XXXXXX");
+	memcpy(where + strlen(where) - 6, "XXXXXX", 6);
 	return mkdtemp(where) == NULL;
 }
 

@@ -14,10 +14,10 @@ static int make_texts(void **state)
 	long_line = mem_new(70000);
 	memset(long_line, 'x', 65536);
 	memcpy(long_line, "250 ", 4);
-	strcat(long_line, "\r\n");
+	memcpy(long_line + 65536, "\r\n", 2);
 	many_lines = mem_new(200 * 6 + 1);
 	for (int i = 0; i < 200; i++)
-		strcat(many_lines + i * 6, "250-\r\n");
+		memcpy(many_lines + i * 6, "250-\r\n", 6);
 	for (int i = 0; i < 200000; i++)
 		assert_true(buf_printf(
 			&big, "..%d a line that begins with dots, of a big message\r\n", i));

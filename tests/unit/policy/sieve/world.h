@@ -119,7 +119,7 @@ static inline struct world *world_new(void)
 {
 	struct world *w = calloc(1, sizeof *w);
 
-	strcpy(w->dir, "/tmp/sieve.XXXXXX");
+	snprintf(w->dir, sizeof w->dir, "/tmp/sieve.XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->engine = sieve_engine;
 	w->engine.load = world_load;
@@ -165,7 +165,7 @@ static inline void world_file(struct world *w, const char *name, struct slice te
 	while (i < w->file_count && strcmp(w->files[i], path) != 0)
 		i++;
 	if (i == w->file_count)
-		strcpy(w->files[w->file_count++], path);
+		memcpy(w->files[w->file_count++], path, sizeof path);
 	out = fopen(path, "wb");
 	assert_non_null(out);
 	assert_true(text.len == 0 || fwrite(text.at, text.len, 1, out) == 1);
