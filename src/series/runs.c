@@ -55,7 +55,7 @@ void run_free(struct run *r)
 /* b into a. */
 static void merge(struct run *a, struct run *b)
 {
-	struct run_row *to = mem_array(a->n + b->n, sizeof *to);
+	struct run_row *to = mem_resize(NULL, a->n + b->n, sizeof *to);
 	struct run out = { to, 0, a->n + b->n };
 	size_t i = 0, k = 0;
 
