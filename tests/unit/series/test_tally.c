@@ -266,12 +266,370 @@ static void test_bounds_hold_where_memory_is_short(void **state)
 		}
 }
 
+/* --- single promises --- */
+
+static struct cidr block_of(const char *text)
+{
+	struct cidr block;
+
+	assert_null(cidr_parse(slice_of(text), &block));
+	return block;
+}
+
+static struct addr addr_of(const char *text)
+{
+	return block_of(text).addr;
+}
+
+static uint64_t exactly(const struct tally *t, const char *block)
+{
+	struct cidr c = block_of(block);
+	struct bounds b = tally_sum(t, &c);
+
+	if (b.low != b.high)
+		fail_msg("%s has %lu..%lu", block, (unsigned long)b.low, (unsigned long)b.high);
+	return b.low;
+}
+
+static void test_a_small_window_costs_a_chunk_and_an_empty_one_nothing(void **state)
+{
+	struct store *store = store_new(MIB);
+	struct tally t = { .store = store };
+
+	(void)state;
+	assert_int_equal(exactly(&t, "0.0.0.0/0"), 0);
+	assert_int_equal(exactly(&t, "2001:db8::1"), 0);
+	assert_int_equal(t.owner.chunks, 0);
+	for (uint32_t i = 0; i < 40; i++) {
+		struct addr addr = v4(0xc0000200 + i * 0x10001);
+
+		assert_true(tally_add(&t, &addr, 1));
+		assert_int_equal(t.owner.chunks, 1);
+	}
+	assert_int_equal(exactly(&t, "192.0.0.0/8"), 40);
+	tally_clear(&t);
+	assert_int_equal(exactly(&t, "0.0.0.0/0"), 0);
+	assert_int_equal(t.owner.chunks, 0);
+	store_free(store);
+}
+
+static void test_nothing_passes_the_largest_amount(void **state)
+{
+	struct store *store = store_new(MIB);
+	struct tally t = { .store = store };
+	const struct tally *twice[] = { &t, &t };
+	struct addr a = addr_of("192.0.2.1"), b = addr_of("192.0.2.2"), c = addr_of("2001:db8::1");
+	struct cidr all = block_of("0.0.0.0/0"), rest = block_of("10.0.0.0/8");
+	struct bounds sum;
+
+	(void)state;
+	assert_true(tally_add(&t, &a, AMOUNT_MAX - 1));
+	assert_false(tally_add(&t, &a, 2));
+	assert_false(tally_add(&t, &b, 2));
+	assert_false(tally_add_rest(&t, &rest, 2));
+	assert_int_equal(exactly(&t, "192.0.2.1"), AMOUNT_MAX - 1);
+	assert_int_equal(exactly(&t, "192.0.2.2"), 0);
+	assert_false(t.is_folded);
+	assert_true(tally_add(&t, &b, 1));
+	assert_true(tally_add(&t, &c, AMOUNT_MAX));
+	assert_false(tally_add(&t, &c, UINT64_MAX));
+	assert_int_equal(exactly(&t, "0.0.0.0/0"), AMOUNT_MAX);
+	sum = tally_sum_of(twice, 2, &all);
+	assert_int_equal(sum.low, AMOUNT_MAX);
+	assert_int_equal(sum.high, AMOUNT_MAX);
+	assert_int_equal(tally_take(&t, &a, UINT64_MAX), AMOUNT_MAX - 1);
+	assert_int_equal(exactly(&t, "0.0.0.0/0"), 1);
+	store_free(store);
+}
+
+static void test_D58_taking_stops_at_nothing(void **state)
+{
+	struct store *store = store_new(MIB);
+	struct tally t = { .store = store };
+	struct addr a = addr_of("192.0.2.1"), b = addr_of("192.0.2.2");
+	struct cidr rest = block_of("192.0.2.0/24");
+
+	(void)state;
+	assert_int_equal(tally_take(&t, &a, 5), 0);
+	assert_true(tally_add(&t, &a, 3));
+	assert_int_equal(tally_take(&t, &b, 5), 0);
+	assert_int_equal(tally_take(&t, &a, 5), 3);
+	assert_int_equal(t.owner.units, 0);
+	/* What is known first, then what the fold can hold. */
+	assert_true(tally_add(&t, &a, 3));
+	assert_true(tally_add(&t, &b, 2));
+	assert_true(tally_add_rest(&t, &rest, 10));
+	assert_int_equal(tally_take(&t, &a, 7), 7);
+	assert_int_equal(exactly(&t, "192.0.2.0/24"), 8);
+	assert_int_equal(tally_take(&t, &a, 9), 6);
+	assert_int_equal(exactly(&t, "192.0.2.2"), 2);
+	assert_int_equal(t.owner.chunks, 1);
+	store_free(store);
+}
+
+static void test_a_rest_is_anywhere_in_its_block(void **state)
+{
+	struct store *store = store_new(MIB);
+	struct tally t = { .store = store };
+	struct addr a = addr_of("10.1.2.3");
+	struct cidr rest = block_of("10.1.0.0/16"), odd = block_of("10.1.2.0/23"), all = block_of("::/0");
+	static const struct {
+		const char *block;
+		uint64_t want_low, want_high;
+	} cases[] = {
+		{ "0.0.0.0/0", 126, 126 },  { "10.0.0.0/8", 126, 126 }, { "10.1.0.0/16", 126, 126 },
+		{ "10.1.0.0/17", 26, 126 }, { "10.1.2.3/32", 1, 126 },	{ "10.1.2.4/32", 0, 125 },
+		{ "10.1.16.0/24", 0, 100 }, { "10.2.0.0/16", 0, 0 },	{ "::1/128", 0, 7 },
+		{ "10.1.0.0/20", 26, 126 },
+	};
+
+	(void)state;
+	assert_true(tally_add_rest(&t, &rest, 100));
+	assert_true(tally_load(&t, &(struct tally_entry){ { a, 32 }, 1 }));
+	assert_true(tally_load(&t, &(struct tally_entry){ all, 7 }));
+	tally_clear(&t);
+	/* The other way round, and one below the other. */
+	assert_true(tally_load(&t, &(struct tally_entry){ { a, 32 }, 1 }));
+	assert_true(tally_load(&t, &(struct tally_entry){ odd, 25 }));
+	assert_true(tally_load(&t, &(struct tally_entry){ rest, 100 }));
+	assert_true(tally_load(&t, &(struct tally_entry){ all, 7 }));
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct cidr block = block_of(cases[i].block);
+		struct bounds b = tally_sum(&t, &block);
+
+		if (b.low != cases[i].want_low || b.high != cases[i].want_high)
+			fail_msg("%s has %lu..%lu", cases[i].block, (unsigned long)b.low,
+				 (unsigned long)b.high);
+	}
+	store_free(store);
+}
+
+/* Also into a tally that has something already, and into one that has hardly any memory. */
+static void test_what_was_walked_can_be_loaded(void **state)
+{
+	static const size_t limits[] = { 16 * MIB, 64 << 10, 0 };
+	struct walked *again = mem_new(sizeof *again);
+
+	(void)state;
+	for (unsigned kind = 0; kind < ADDRESS_KINDS; kind++) {
+		struct scene *s = scene_new(kind, 16 * MIB);
+		enum addr_family family = address_kinds[kind].family;
+
+		for (unsigned i = 0; i < 3000; i++)
+			add(s);
+		for (unsigned i = 0; i < 40; i++)
+			(void)tally_fold(&s->tally);
+		walk(&s->tally, family, &s->walked);
+		for (unsigned l = 0; l < sizeof limits / sizeof *limits; l++) {
+			struct store *store = store_new(limits[l]);
+			struct tally t = { .store = store };
+
+			for (unsigned i = 0; i < s->walked.used; i++)
+				assert_true(tally_load(&t, &s->walked.list[i]));
+			walk(&t, family, again);
+			walk_check(&t, s->family, again, s->name);
+			assert_int_equal(t.sums[s->family], s->tally.sums[s->family]);
+			if (l == 0) {
+				assert_int_equal(again->used, s->walked.used);
+				for (unsigned i = 0; i < again->used; i++) {
+					assert_true(cidr_equal(&again->list[i].block,
+							       &s->walked.list[i].block));
+					assert_int_equal(again->list[i].amount,
+							 s->walked.list[i].amount);
+				}
+			}
+			store_free(store);
+		}
+		/* Twice as much of everything. */
+		for (unsigned i = 0; i < s->walked.used; i++)
+			assert_true(tally_load(&s->tally, &s->walked.list[i]));
+		for (unsigned i = 0; i < s->truth.used; i++)
+			s->truth.list[i].amount *= 2;
+		ask_around(s);
+		scene_free(s);
+	}
+	free(again);
+}
+
+static void test_a_walk_of_a_part_is_part_of_the_walk(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < ADDRESS_KINDS; kind++) {
+		struct scene *s = scene_new(kind, 16 * MIB);
+		struct tally_entry out[TALLY_TURN];
+
+		for (unsigned i = 0; i < 2000; i++)
+			add(s);
+		for (unsigned i = 0; i < 10; i++)
+			(void)tally_fold(&s->tally);
+		walk(&s->tally, address_kinds[kind].family, &s->walked);
+		for (unsigned turn = 0; turn < 50; turn++) {
+			struct addr first = some_addr(s), last = some_addr(s), from;
+			unsigned n, at = 0;
+
+			if (addr_compare(&first, &last) > 0) {
+				from = first;
+				first = last;
+				last = from;
+			}
+			from = first;
+			while ((n = tally_next(&s->tally, &first, &last, out)) > 0)
+				for (unsigned i = 0; i < n; i++, at++) {
+					while (addr_compare(&s->walked.list[at].block.addr, &from) < 0 ||
+					       !cidr_equal(&s->walked.list[at].block, &out[i].block))
+						assert_true(++at < s->walked.used);
+					assert_true(addr_compare(&out[i].block.addr, &last) <= 0);
+					assert_int_equal(out[i].amount, s->walked.list[at].amount);
+				}
+			assert_int_equal(tally_next(&s->tally, &first, &last, out), 0);
+		}
+		scene_free(s);
+	}
+}
+
+static void test_many_windows_add_up(void **state)
+{
+	enum { WINDOWS = 150 };
+	static const unsigned counts[] = { 0, 1, 2, 63, 64, 65, WINDOWS };
+	struct store *store = store_new(16 * MIB);
+	struct tally *windows = mem_array(WINDOWS, sizeof *windows);
+	const struct tally *all[WINDOWS];
+	struct random r = { 5 };
+
+	(void)state;
+	for (unsigned i = 0; i < WINDOWS; i++) {
+		windows[i].store = store;
+		all[i] = &windows[i];
+		for (unsigned n = 0; n < i * 5; n++) {
+			struct addr addr = n % 2 ? v6_spray(&r) : v4_one_16(&r);
+
+			assert_true(tally_add(&windows[i], &addr, 1 + n));
+		}
+		if (i % 3 == 0)
+			(void)tally_fold(&windows[i]);
+	}
+	for (unsigned i = 0; i < 400; i++) {
+		unsigned n = counts[i % (sizeof counts / sizeof *counts)];
+		struct addr addr = i % 2 ? v6_spray(&r) : v4_one_16(&r);
+		struct cidr block = cidr_of(&addr, (unsigned)random_below(&r, addr_bits(&addr) + 1));
+		struct bounds got = tally_sum_of(all, n, &block), want = { 0, 0 };
+
+		while (n-- > 0)
+			bounds_add(&want, tally_sum(all[n], &block));
+		assert_int_equal(got.low, want.low);
+		assert_int_equal(got.high, want.high);
+	}
+	for (unsigned i = 0; i < WINDOWS; i++)
+		tally_clear(&windows[i]);
+	store_free(store);
+	free(windows);
+}
+
+static void test_folding_ends_with_the_sum_alone(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < ADDRESS_KINDS; kind++) {
+		struct scene *s = scene_new(kind, 16 * MIB);
+		unsigned moved, folds = 0;
+
+		for (unsigned i = 0; i < 3000; i++)
+			add(s);
+		while ((moved = tally_fold(&s->tally)) > 0) {
+			assert_true(moved <= FOLD_MOVES_MAX);
+			if (folds++ % 16 == 0)
+				ask_around(s);
+		}
+		ask_around(s);
+		assert_int_equal(s->tally.owner.chunks, 0);
+		walk(&s->tally, address_kinds[kind].family, &s->walked);
+		assert_int_equal(s->walked.used, 1);
+		scene_free(s);
+	}
+}
+
+/* One /32 of a spray costs the others nothing: not their addresses, not their networks. */
+static void test_a_spray_leaves_others_exact(void **state)
+{
+	enum { LIMIT = 512 << 10, EVENTS = 200000, OTHERS = 500 };
+	struct store *store = store_new(LIMIT);
+	struct tally t = { .store = store };
+	struct addr others[OTHERS];
+	struct random r = { 17 };
+
+	(void)state;
+	for (unsigned i = 0; i < OTHERS; i++)
+		others[i] = (struct addr){ 0x2a00123400000000 | random_below(&r, 20) << 16,
+					   random_next(&r), ADDR_V6 };
+	for (unsigned i = 0; i < EVENTS; i++) {
+		struct addr sprayed = { 0x20010db800000000 | (random_next(&r) >> 32),
+					random_next(&r), ADDR_V6 };
+		unsigned moved = 0;
+
+		assert_true(tally_add(&t, &sprayed, 1));
+		if (i % 20 == 0)
+			assert_true(tally_add(&t, &others[i / 20 % OTHERS], 1));
+		for (unsigned n = 0; n < 4 && store_is_over(store); n++)
+			moved += tally_fold(&t);
+		assert_true(moved <= 4096);
+	}
+	assert_true(t.is_folded);
+	assert_true(store_bytes(store) <= LIMIT + LIMIT / 4 + LIMIT / 64);
+	assert_true((size_t)t.owner.units * STORE_UNIT >= LIMIT / 2);
+	assert_int_equal(exactly(&t, "2001:db8::/32"), EVENTS);
+	assert_int_equal(exactly(&t, "2a00:1234::/32"), EVENTS / 20);
+	for (unsigned i = 0; i < OTHERS; i++) {
+		struct cidr block = cidr_of(&others[i], 128);
+		struct bounds b = tally_sum(&t, &block);
+
+		assert_int_equal(b.low, EVENTS / 20 / OTHERS);
+		assert_int_equal(b.high, b.low);
+	}
+	store_free(store);
+}
+
+/* A branch at every depth: what an address can cost at most. */
+static void test_a_chain_of_chosen_addresses_stays_small(void **state)
+{
+	struct store *store = store_new(16 * MIB);
+	struct tally t = { .store = store };
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned bit = 0; bit < 128; bit++)
+		for (unsigned more = 0; more < 8; more++, n++) {
+			struct addr a = { 0x20010db85a5a5a5a, 0xa5a5a5a5a5a5a5a5, ADDR_V6 };
+
+			if (bit < 64)
+				a.lo ^= (uint64_t)1 << bit;
+			else
+				a.hi ^= (uint64_t)1 << (bit - 64);
+			a.lo ^= more;
+			assert_true(tally_add(&t, &a, 1));
+		}
+	assert_int_equal(exactly(&t, "::/0"), n);
+	assert_true((size_t)t.owner.units * STORE_UNIT <= 100 * n);
+	while (tally_fold(&t) > 0)
+		;
+	assert_int_equal(exactly(&t, "::/0"), n);
+	store_free(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exact_without_folds),
 		cmocka_unit_test(test_bounds_hold_with_folds),
 		cmocka_unit_test(test_bounds_hold_where_memory_is_short),
+		cmocka_unit_test(test_a_small_window_costs_a_chunk_and_an_empty_one_nothing),
+		cmocka_unit_test(test_nothing_passes_the_largest_amount),
+		cmocka_unit_test(test_D58_taking_stops_at_nothing),
+		cmocka_unit_test(test_a_rest_is_anywhere_in_its_block),
+		cmocka_unit_test(test_what_was_walked_can_be_loaded),
+		cmocka_unit_test(test_a_walk_of_a_part_is_part_of_the_walk),
+		cmocka_unit_test(test_many_windows_add_up),
+		cmocka_unit_test(test_folding_ends_with_the_sum_alone),
+		cmocka_unit_test(test_a_spray_leaves_others_exact),
+		cmocka_unit_test(test_a_chain_of_chosen_addresses_stays_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
