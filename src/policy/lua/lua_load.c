@@ -114,6 +114,8 @@ bool lua_worker_open(struct lua_worker *w, const struct policy_stanza *stanza,
 	lua_source_open(w->L);
 	lua_fn_open(w->L);
 	lua_series_open(w->L);
+	lua_pbp_open(w->L);
+	lua_dumper_open(w->L);
 	lua_boxes_open(w->L);
 	lua_objects_open(w);
 	lua_msys_open(w->L);

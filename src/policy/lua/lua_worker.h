@@ -130,6 +130,10 @@ void lua_metatable_hide(lua_State *L);
 /* lua_series.c: msys.audit_series.define. */
 void lua_series_open(lua_State *L);
 
+/* lua_pbp.c, lua_dumper.c: msys.pbp, msys.dumper. */
+void lua_pbp_open(lua_State *L);
+void lua_dumper_open(lua_State *L);
+
 /* lua_msys.c: registerModule, msys.core, print, _TLS. */
 void lua_msys_open(lua_State *L);
 
