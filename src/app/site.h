@@ -80,10 +80,10 @@ struct site *site_load(const char *file, const struct site_world *world,
 		       struct complaints *complaints);
 
 /*
- * Putting it into use, as far as series go. Monitors: the site's, and while its scripts and those of
- * the one that it replaces (leaving; NULL: none) run side by side, both's. Definitions: at first
- * the new ones alone, which takes nothing from anybody; a changed one drops data (D60). false:
- * complained.
+ * Putting it into use, as far as series go. Monitors: the site's; while its scripts and those of the
+ * one that it replaces (leaving; NULL: none) run side by side, both's, the old ones first.
+ * Definitions: at first the new ones alone, which takes nothing from anybody; a changed one drops
+ * data (D60). false: complained.
  */
 enum series_part { SERIES_NEW, SERIES_ALL };
 void site_use_monitors(const struct site *site, struct series_all *all, const struct site *leaving);

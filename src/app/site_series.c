@@ -8,18 +8,26 @@ static bool has_monitor(const struct monitor *list, unsigned count, struct monit
 	return false;
 }
 
+/* Those of the site that are not there yet, as far as there is room. The new count. */
+static unsigned add_monitors(struct monitor list[MONITORS_MAX], unsigned count,
+			     const struct site *site)
+{
+	const struct site_series *s = &site->series;
+
+	for (unsigned i = 0; i < s->monitor_count; i++)
+		if (count < MONITORS_MAX && !has_monitor(list, count, s->monitors[i]))
+			list[count++] = s->monitors[i];
+	return count;
+}
+
 void site_use_monitors(const struct site *site, struct series_all *all, const struct site *leaving)
 {
 	const struct site_series *s = &site->series;
 	struct monitor list[MONITORS_MAX];
-	unsigned count = 0;
+	unsigned before = leaving != NULL ? add_monitors(list, 0, leaving) : 0;
+	unsigned count = add_monitors(list, before, site);
 
-	for (; count < s->monitor_count; count++)
-		list[count] = s->monitors[count];
-	for (unsigned i = 0; leaving != NULL && i < leaving->series.monitor_count; i++)
-		if (count < MONITORS_MAX && !has_monitor(list, count, leaving->series.monitors[i]))
-			list[count++] = leaving->series.monitors[i];
-	if (leaving == NULL || count > leaving->series.monitor_count)
+	if (leaving == NULL || count > before)
 		series_monitors(all, list, count, s->max_bytes, s->persist);
 }
 
