@@ -344,8 +344,7 @@ static void test_answers_are_those_of_plain_lists(void **state)
 		"show count for 10.1.0.0/22 in union(a,b.c) aggregate daily order by count",
 		"show count for 0.0.0.0/0 in b.c cidrsize 0 on 20261119",
 		"show count for 0.0.0.0/0 in b.c cidrsize 0 on 20261120",
-		"show count for 0.0.0.0/0 in b.c cidrsize 0 "
-		"from 20261119T234500 to 20261120T001500",
+		"show count for ::/0 in a cidrsize 0 from 20261119T234500 to 20261120T001500",
 		"show count for 0.0.0.0/0 in b.c cidrsize 0 from 20261119 to 20261120",
 		"show count for 0.0.0.0/0 in b.c cidrsize 0 since 20261120T000000",
 		"show count for 0.0.0.0/0 in b.c since 20261120T003000",
