@@ -145,7 +145,7 @@ class History(E2E):
 
     def test_wrong_command_lines(self):
         for words in (["--dir"], ["--frob"], ["--json", "--dir"]):
-            done = subprocess.run([TIDECTL, "history", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            done = subprocess.run([TIDECTL, "history", *words], stdin=subprocess.DEVNULL, capture_output=True)
             self.assertEqual(done.returncode, 64, words)
         done = subprocess.run([TIDECTL, "history", "--dir", "/nonexistent", "show", "available"],
                               capture_output=True, text=True)
