@@ -108,7 +108,7 @@ static bool is_past(const struct volume *v)
 	return last < now && now - last > m->windows;
 }
 
-/* Nobody wants it now; perhaps after the next reload but one. */
+/* Nobody defines it now; perhaps a later start does. */
 static void leave(const struct volume *v, const char *path)
 {
 	if (is_past(v))

@@ -16,6 +16,8 @@ from daemon import E2E, wait_until
 
 HOUR = 'monitors = ( "3600,4" ) '
 MINE = "@connections@3600,4"
+SLOW = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=fsync",
+        "-e", "inject=fsync:delay_enter=2000000"]
 LUA = """
 require("msys.audit_series")
 local m = {}
@@ -184,13 +186,11 @@ class Killed(Series):
     def test_in_the_middle_of_writing(self):
         if shutil.which("strace") is None:
             self.skipTest("strace is not installed")
-        slow = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=fsync",
-                "-e", "inject=fsync:delay_enter=2000000"]
         d = self.daemon(audit=HOUR + "maintenance_interval = 1")
         self.come(d, 3)
         self.wait_for_save(d)
         self.stop(d)
-        d.before = slow
+        d.before = SLOW
         d.start()
         self.come(d, 4)
         wait_until(lambda: os.path.exists(self.saved(d, MINE + ".new")), "it is being written")
@@ -377,15 +377,27 @@ class Upgrade(Series):
         self.assertEqual(d.wait(), 0)
         self.assertEqual(os.listdir(self.saved(d)), [])
 
-    def test_the_old_one_is_killed_before_it_has_saved(self):
-        d = self.daemon(audit=HOUR)
+    def test_the_old_one_is_killed_while_it_saves(self):
+        if shutil.which("strace") is None:
+            self.skipTest("strace is not installed")
+        d = self.daemon(audit=HOUR, before=SLOW)
         self.come(d, 4)
         self.assertEqual(self.ask(d, "save"), "OK")
-        d.kill()
+        self.come(d, 3)
+        held = d.client()
         heir = d.heir()
+        heir.before = []
         self.addCleanup(self._end, heir)
         heir.start()
-        self.assertEqual(self.came(heir), 4)
+        d.wait_for_log("upgrade: handed over")
+        self.come(heir, 2)
+        wait_until(lambda: os.path.exists(self.saved(d, MINE + ".new")), "it is being written")
+        os.kill(d.pid, signal.SIGKILL)
+        d.kill()
+        held.close()
+        heir.wait_for_log("1 series loaded")
+        self.assertEqual(self.came(heir), 4 + 2)
+        self.assertEqual(self.bad(d), [])
 
 
 if __name__ == "__main__":
