@@ -65,7 +65,7 @@ RUNS = (
 BROKEN = (  # a script, and where its faults are
     ("ec_tarpit", ["1:10"]), ("\n  nonsense 1;\nkeep\n", ["2:3", "4:1"]), ('ec_action 550;', ["1:1"]),
     ('if ec_test :regex "a" "(" { keep; }', ["1:23"]), ("text:\nx\n", ["1:1"]), ('"', ["1:1"]),
-    ("audit_series_add \"x\" \"60,1\";", ["1:1"]), ("ec_header_add \"a\" \"b\";", ["1:1"]),
+    ("ec_throttle_create \"x\" \"1/60\";", ["1:1"]), ("ec_header_add \"a\" \"b\";", ["1:1"]),
 )
 
 
