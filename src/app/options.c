@@ -110,7 +110,9 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.example = "( \"smtp://mx1.example.org?pref=10\" "
 			   "\"smtp://mx2.example.org?pref=20&port=2525\" )",
 		.absent = "Gateway says it",
-		.about = "Several next hops instead of one Gateway, tried by preference." },
+		.about = "Several next hops instead of one Gateway. The lowest `pref` is tried "
+			 "first, and of the same the first in the list; the others when it is not "
+			 "there, those of the same also when its connections are all in use." },
 	[OPT_PROHIBITED_HOSTS] = { "Prohibited_Hosts", OPTION_BLOCKS, G | E | L,
 		.example = "( \"192.0.2.0/24\" )", .absent = "every address may be dialled",
 		.about = "Addresses that are never dialled as a next hop." },
@@ -145,8 +147,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 			 "mail exchanger's. `off`: never." },
 	[OPT_GATEWAY_TLS_CA] = { "Gateway_TLS_CA", OPTION_PATH, G | E | L | DOMAIN,
 		.example = "\"/etc/tidewaiter/tls/hops.pem\"", .absent = "the system's",
-		.about = "The CAs, in PEM, that certificates of next hops are verified by. Read "
-			 "again at every reload." },
+		.about = "The CAs, in PEM, that certificates of next hops are verified by, with "
+			 "`Gateway_TLS = verify`. Read again at every reload." },
 	[OPT_RELAY_DOMAINS] = { "Relay_Domains", OPTION_DOMAINS, G | E | L | P,
 		.example = "( \"example.org\" \"*.example.org\" )", .shipped = true,
 		.absent = "none",
