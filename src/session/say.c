@@ -161,9 +161,10 @@ void session_log_refusal(struct session *s, enum phase phase, unsigned code, con
 		text_of(from, sizeof from, s->mail->facts.from);
 		text_of(to, sizeof to, s->mail->facts.rcpt);
 	}
-	if (phase == PHASE_RCPTTO)
+	/* What could not be read is about nobody. */
+	if (phase == PHASE_RCPTTO && s->mail != NULL && s->mail->facts.rcpt.at != NULL)
 		snprintf(about, sizeof about, "<%s>: ", to);
-	else if (phase == PHASE_MAILFROM)
+	else if (phase == PHASE_MAILFROM && s->mail != NULL)
 		snprintf(about, sizeof about, "<%s>: ", from);
 	/* Before the address, where Postfix has it and fail2ban looks for it. */
 	text_of(enhanced, sizeof enhanced, (struct slice){ text, len });

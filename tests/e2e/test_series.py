@@ -187,13 +187,15 @@ class Rejections(Series):
         with d.client("127.7.1.1") as c:
             c.say("EHLO no.example", 550)
             c.hello()
+            c.say("MAIL FROM:<a@example.net> X=y", 555)
             c.say(GOOD[0], 250)
             c.say("RCPT TO:<b@example.com>", 554)
             c.say("DATA", 554)
-        self.assert_seen(d, "127.7.1.1", 1, 0, 3)
+        self.assert_seen(d, "127.7.1.1", 1, 0, 4)
         d.wait_for_log("disconnect from")
+        d.wait_for_log(r"reject: MAIL from unknown\[127\.7\.1\.1\]: 555 5\.5\.4 Unsupported option; from=<> ")
         self.assertEqual([l.split("reject: ")[1].split(" from ")[0] for l in d.lines if "reject: " in l],
-                         ["EHLO", "RCPT", "DATA"])
+                         ["EHLO", "MAIL", "RCPT", "DATA"])
 
     def test_D38_who_is_sent_away_while_an_answer_is_due(self):
         """421 is the answer then; to whom nothing is owed it is none."""
