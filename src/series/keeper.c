@@ -25,6 +25,7 @@ enum {
 	TURN_S = 1,
 	DAY_S = 86400,
 	TIDY_MOST = 256, /* times in a turn, of one series */
+	ALL_MOST = SERIES_MOST + MONITORS_MAX * EVENTS,
 };
 
 /* What goes wrong is told when it begins, when it becomes something else, and when it ends. */
@@ -63,7 +64,7 @@ struct keeper {
 	enum state state;
 	uint64_t save_at_ms, journal_at_ms;
 	struct trouble saving, journalling;
-	struct journalled journalled[SERIES_MOST];
+	struct journalled journalled[ALL_MOST];
 };
 
 /* --- rules --------------------------------------------------------------------------------- */
@@ -97,10 +98,11 @@ void keeper_rule(struct keeper *k, const struct keeper_rules *rules)
 	free(unread);
 }
 
-/* The directories are made where they are missing: if that fails, so does what follows. */
+/* Another interval may bring the next saving forward, and never puts it off. */
 static void take_rules(struct keeper *k)
 {
 	struct keeper_rules *fresh;
+	uint64_t next_ms;
 
 	pthread_mutex_lock(&k->lock);
 	fresh = k->new_rules;
@@ -111,7 +113,9 @@ static void take_rules(struct keeper *k)
 	rules_free(&k->rules);
 	k->rules = *fresh;
 	free(fresh);
-	k->save_at_ms = clock_ms() + k->rules.save_ms;
+	next_ms = clock_ms() + k->rules.save_ms;
+	if (k->save_at_ms == 0 || next_ms < k->save_at_ms)
+		k->save_at_ms = next_ms;
 }
 
 /* --- trouble ------------------------------------------------------------------------------- */
@@ -150,6 +154,7 @@ static bool save_one(struct keeper *k, struct series *s, const struct series_inf
 			 info->is.name);
 		return false;
 	}
+	mkdir(k->rules.series_dir, 0750); /* if that fails, so does what follows */
 	path = mem_printf("%s/%s", k->rules.series_dir, file);
 	fine = saved_write(s, info, last > kept ? last - kept : 0, last, path, true, &windows, why);
 	free(path);
@@ -163,7 +168,6 @@ static void save_all(struct keeper *k, struct series_tap *heir)
 	struct series_info info;
 	struct series *s;
 
-	mkdir(k->rules.series_dir, 0750); /* the first file tells whether it is there */
 	for (unsigned n = 0; (s = series_nth(k->all, n)) != NULL; n++) {
 		if (heir != NULL)
 			series_forward(s, heir);
@@ -189,6 +193,7 @@ static bool journal_one(struct keeper *k, struct series *s, const struct series_
 			 info->is.name);
 		return false;
 	}
+	mkdir(k->rules.journal_dir, 0750);
 	path = mem_printf("%s/%s", k->rules.journal_dir, file);
 	fine = access(path, F_OK) == 0 ||
 	       saved_write(s, info, window, window, path, false, &windows, why);
@@ -224,7 +229,7 @@ static void journal_all(struct keeper *k)
 
 	if (clock_ms() < k->journal_at_ms)
 		return;
-	for (unsigned n = 0; (s = series_nth(k->all, n)) != NULL; n++)
+	for (unsigned n = 0; n < ALL_MOST && (s = series_nth(k->all, n)) != NULL; n++)
 		fine = journal_series(k, &k->journalled[n], s) && fine;
 	if (!fine)
 		k->journal_at_ms = clock_ms() + k->rules.save_ms;
@@ -289,7 +294,6 @@ static bool save_named(struct keeper *k, const char *name, char why[VOLUME_WHY_M
 		return false;
 	}
 	series_describe(s, &info);
-	mkdir(k->rules.series_dir, 0750);
 	return save_one(k, s, &info, why);
 }
 

@@ -458,6 +458,22 @@ static void trouble_is_tried_again(void **state)
 	assert_string_equal(files(w->series_dir), "four");
 }
 
+static void reloads_do_not_put_off_saving(void **state)
+{
+	struct world *w = *state;
+	struct keeper_rules rules = rules_of(w);
+
+	define(w, "four", SERIES_CIDR, true, false);
+	add(w, "four", "192.0.2.1", 3);
+	turn(w);
+	for (int i = 0; i < 3; i++) {
+		set_time(w, w->now_s + 4);
+		keeper_rule(w->keeper, &rules);
+		turn(w);
+	}
+	assert_string_equal(files(w->series_dir), "four");
+}
+
 /* --- journals ------------------------------------------------------------------------------- */
 
 static void D41_T16_finished_windows_are_journalled(void **state)
@@ -734,6 +750,7 @@ int main(void)
 		CASE(a_bad_file_is_set_aside_and_nothing_of_it_loaded),
 		CASE(what_a_crash_left_unfinished_is_removed),
 		CASE(trouble_is_tried_again),
+		CASE(reloads_do_not_put_off_saving),
 		CASE(D41_T16_finished_windows_are_journalled),
 		CASE(a_journal_that_is_there_is_left_as_it_is),
 		CASE(a_window_that_finished_while_nobody_ran_is_journalled),
