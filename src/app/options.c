@@ -288,7 +288,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 	[OPT_MAX_BYTES] = { "max_bytes", OPTION_SIZE, AUDIT, .standard = "64M",
 		.least = SERIES_BYTES_MIN, .most = STORE_LIMIT_MAX, .unit = "octets",
 		.about = "Most memory of a series, all its windows together. What does not fit is "
-			 "folded: addresses with little are added up in their blocks." },
+			 "folded: addresses with little are added up in their blocks. A change "
+			 "reaches the series of monitors with a restart." },
 	[OPT_SERIES_BOUND] = { "series_bound", OPTION_CHOICE, AUDIT, .standard = "low",
 		.choices = series_bounds,
 		.about = "Where a series was folded, scripts are told the least or the most that it "
