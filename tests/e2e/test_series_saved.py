@@ -3,6 +3,7 @@ are torn, an upgrade (D67, T16)."""
 
 import calendar
 import os
+import pwd
 import random
 import shutil
 import signal
@@ -260,6 +261,32 @@ class FullDisk(Series):
         os.unlink(self.journal(d, "fill.up"))
         d.wait_for_log("journals are written again")
         self.assertEqual(len(os.listdir(self.journal(d))), 1)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+class NoRight(Series):
+    """As another user, behind Landlock and seccomp where they are."""
+
+    def test_a_directory_of_somebody_else(self):
+        nobody = pwd.getpwnam("nobody")
+        d = self.daemon(start=False, top='User = "nobody"', audit=HOUR + "maintenance_interval = 1")
+        os.chmod(d.dir, 0o755)
+        os.chown(d.dir, nobody.pw_uid, nobody.pw_gid)
+        d.start()
+        self.come(d, 3)
+        self.wait_for_save(d)
+        self.assertEqual(os.stat(self.saved(d, MINE)).st_uid, nobody.pw_uid)
+        os.chown(self.saved(d), 0, 0)
+        self.come(d, 2)
+        d.wait_for_log(r"series cannot be saved: .*@connections@3600,4\.new: Permission denied")
+        os.chown(self.saved(d), nobody.pw_uid, nobody.pw_gid)
+        d.wait_for_log("series are saved again")
+        d.kill()
+        os.chown(self.saved(d, MINE), 0, 0)
+        os.chmod(self.saved(d, MINE), 0o600)
+        d.start()
+        d.wait_for_log(r"@connections@3600,4: Permission denied; set aside as")
+        self.assertEqual(self.came(d), 0)
 
 
 class Journals(Series):
