@@ -143,7 +143,7 @@ ESMTP_Listener {{
   Listen "127.0.0.1:{port}" {{}}
 }}
 Control_Listener {{ Listen "{dir}/control.sock" {{}} }}
-inbound_audit {{}}
+inbound_audit {{ {audit} }}
 {policy}
 """
 
@@ -163,9 +163,10 @@ if ec_test :value "eq" "${held}" "yes" { ec_tarpit %d "held"; }
 """
 
 
-def tidewaiter(build, directory, name, port, hop, level="error", policy=PUBLISHED, esmtp=""):
+def tidewaiter(build, directory, name, port, hop, level="error", policy=PUBLISHED, esmtp="", audit=""):
     here = os.path.join(directory, name.replace(" ", "-"))
-    path = write(here, "conf", TIDEWAITER.format(dir=here, level=level, port=port, hop=hop, policy=policy, esmtp=esmtp))
+    path = write(here, "conf", TIDEWAITER.format(dir=here, level=level, port=port, hop=hop, policy=policy, esmtp=esmtp,
+                                                 audit=audit))
     return Server(name, [os.path.join(build, "tidewaiter"), "-f", "-c", path], port)
 
 
