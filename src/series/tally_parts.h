@@ -204,14 +204,15 @@ uint64_t tally_bucket_take(struct tally *t, uint32_t *cell, u128 key, uint64_t a
 uint64_t tally_bucket_sum(const struct tally *t, uint32_t cell, u128 key, unsigned rest);
 unsigned tally_bucket_count(const struct tally *t, uint32_t cell);
 
-/* Its first line tells where to look in the next ones: fetch them all at once. */
-static inline void bucket_prefetch(const struct tally *t, uint32_t cell)
+/* Its first line tells where to look in the next ones: fetch them all at once. Those of long keys
+ * are longer. */
+static inline void tally_bucket_prefetch(const struct tally *t, uint32_t cell, unsigned below)
 {
 	const unsigned char *at = store_at(t->store, cell);
+	unsigned lines = below > 32 ? 6 : 3;
 
-	__builtin_prefetch(at);
-	__builtin_prefetch(at + 64);
-	__builtin_prefetch(at + 128);
+	for (unsigned i = 0; i < lines; i++)
+		__builtin_prefetch(at + 64 * i);
 }
 
 /* --- folding --- */

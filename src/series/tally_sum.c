@@ -5,39 +5,59 @@ struct lane {
 	const struct tally *t;
 	uint32_t ref;
 	unsigned below;
-	uint64_t amount; /* of the branch that ref is at, where it is lossy */
+	uint32_t doubted; /* the last node that the key may not be below; 0: none */
+	uint64_t amount;  /* of the branch that ref is at, where it is lossy */
 	uint64_t low, rests;
 };
 
-/* Blocks of one tally each, of the same prefix. */
+/* What all of them are asked. */
 struct question {
 	u128 key;
 	unsigned rest; /* the block's low bits */
 	unsigned family;
 };
 
-static inline void fetch(const struct lane *l, const struct question *q)
+static inline void fetch(struct lane *l, const struct question *q)
 {
-	const struct node *n;
-	unsigned shift;
+	bool is_last = true;
 
 	if (!ref_is_node(l->ref)) {
-		bucket_prefetch(l->t, ref_cell(l->ref));
-		return;
+		tally_bucket_prefetch(l->t, ref_cell(l->ref), l->below);
+	} else {
+		const struct node *n = node_at(l->t, l->ref);
+		unsigned shift = ref_shift(l->ref);
+
+		is_last = q->rest >= shift;
+		if (shift + BRANCH_BITS != l->below)
+			l->doubted = l->ref;
+		if (!is_last)
+			__builtin_prefetch(n->refs);
+		if (is_last || l->t->is_folded)
+			__builtin_prefetch(&n->amounts[branch_of(q->key, shift)]);
 	}
-	n = node_at(l->t, l->ref);
-	shift = ref_shift(l->ref);
-	if (shift + BRANCH_BITS != l->below)
-		__builtin_prefetch(&n->prefix);
-	if (q->rest < shift)
-		__builtin_prefetch(n->refs);
-	if (q->rest >= shift || l->t->is_folded)
-		__builtin_prefetch(&n->amounts[branch_of(q->key, shift)]);
+	if (l->doubted != 0 && (is_last || l->t->is_folded))
+		__builtin_prefetch(node_at(l->t, l->doubted));
 }
 
-static inline bool answer(struct lane *l, uint64_t low)
+/*
+ * Whether the block is beside the way. The last node whose path left out branches tells that of all
+ * before it, too: so where nothing was folded, only that one's prefix is looked at, in the end.
+ */
+static bool is_astray(struct lane *l, const struct question *q)
 {
-	l->low = low;
+	unsigned known = ref_shift(l->doubted) + BRANCH_BITS;
+	u128 apart;
+
+	if (l->doubted == 0)
+		return false;
+	apart = q->key ^ node_at(l->t, l->doubted)->prefix;
+	l->doubted = 0;
+	return above(apart, q->rest > known ? q->rest : known) != 0;
+}
+
+static inline bool answer(struct lane *l, const struct question *q, uint64_t low)
+{
+	l->low = low == 0 || is_astray(l, q) ? 0 : low;
 	return true;
 }
 
@@ -49,28 +69,23 @@ static inline bool step(struct lane *l, const struct question *q)
 	if (ref_is_lossy(l->ref))
 		l->rests += l->amount - ref_kept(l->t, l->ref);
 	if (!ref_is_node(l->ref))
-		return answer(l, tally_bucket_sum(l->t, ref_cell(l->ref), q->key, q->rest));
+		return answer(l, q,
+			      tally_bucket_sum(l->t, ref_cell(l->ref), q->key, q->rest));
+	if (l->t->is_folded && is_astray(l, q))
+		return true;
 	n = node_at(l->t, l->ref);
 	shift = ref_shift(l->ref);
 	branch = branch_of(q->key, shift);
-	if (shift + BRANCH_BITS != l->below) {
-		u128 apart = q->key ^ n->prefix;
-		unsigned known = shift + BRANCH_BITS;
-
-		if (above(apart, q->rest > known ? q->rest : known) != 0)
-			return answer(l, 0);
-		if (q->rest >= known)
-			return answer(l, node_sum(n, 0, BRANCHES));
-	}
 	if (q->rest >= shift) {
-		unsigned width = 1u << (q->rest - shift);
+		unsigned width = q->rest >= shift + BRANCH_BITS ? BRANCHES
+								: 1u << (q->rest - shift);
 
-		return answer(l, node_sum(n, branch & ~(width - 1), width));
+		return answer(l, q, node_sum(n, branch & ~(width - 1), width));
 	}
 	l->ref = n->refs[branch];
 	l->below = shift;
 	if (l->ref == 0)
-		return answer(l, 0);
+		return true;
 	if (ref_is_lossy(l->ref))
 		l->amount = n->amounts[branch];
 	fetch(l, q);
