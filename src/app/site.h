@@ -80,8 +80,8 @@ struct site *site_load(const char *file, const struct site_world *world,
 		       struct complaints *complaints);
 
 /*
- * Putting it into use, as far as series go. Monitors: the site's; while its scripts and those of the
- * one that it replaces (leaving; NULL: none) run side by side, both's, the old ones first.
+ * Putting it into use, as far as series go. Monitors: the site's; while its scripts and those of
+ * the one that it replaces (leaving; NULL: none) run side by side, both's, the old ones first.
  * Definitions: at first the new ones alone, which takes nothing from anybody; a changed one drops
  * data (D60). false: complained.
  */
