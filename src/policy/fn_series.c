@@ -336,15 +336,14 @@ static enum fn_status add_named(struct fn_call *call)
 		cluster_asked(call); /* D61 */
 	if (all_of(call) == NULL)
 		return FN_OK;
-	if (s == NULL)
+	if (s == NULL || series_is_builtin(s)) /* which it refuses */
 		s = series_open(all_of(call), name, monitor, &wrong);
 	if (s != NULL && serialize != 0)
 		wrong = series_set_serialize(s);
 	key.block = cidr_of(&addr, addr_bits(&addr));
 	if (wrong == NULL)
 		wrong = series_add(s, &key, amount, NULL);
-	return wrong == NULL ? FN_OK
-			     : fn_failed(call, "series \"%.*s\": %s", SLICE_ARGS(name), wrong);
+	return wrong == NULL ? FN_OK : fn_failed(call, "%s: %s", call->fn->name, wrong);
 }
 
 /* --- by name: Lua (3.7) ------------------------------------------------------------------ */
@@ -412,8 +411,7 @@ static enum fn_status lua_add(struct fn_call *call)
 		return FN_FAILED;
 	wrong = series_add(s, &key, amount, &now);
 	if (wrong != NULL)
-		return fn_failed(call, "series \"%.*s\": %s", SLICE_ARGS(call->args[0].string),
-				 wrong);
+		return fn_failed(call, "%s: %s", call->fn->name, wrong);
 	give_bounds(call, now);
 	return FN_OK;
 }
@@ -432,8 +430,7 @@ static enum fn_status lua_remove(struct fn_call *call)
 		return FN_FAILED;
 	wrong = series_remove(s, &key, &left);
 	if (wrong != NULL)
-		return fn_failed(call, "series \"%.*s\": %s", SLICE_ARGS(call->args[0].string),
-				 wrong);
+		return fn_failed(call, "%s: %s", call->fn->name, wrong);
 	give_bounds(call, left);
 	return FN_OK;
 }

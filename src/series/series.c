@@ -63,6 +63,11 @@ enum series_type series_type(const struct series *s)
 	return (enum series_type)s->type;
 }
 
+bool series_is_builtin(const struct series *s)
+{
+	return s->event >= 0;
+}
+
 static bool keeps_family(enum series_type type, uint8_t family)
 {
 	static const bool keeps[][2] = {

@@ -106,6 +106,7 @@ struct series *series_named(struct series_all *all, struct slice text, const cha
 struct series *series_nth(struct series_all *all, unsigned n); /* in the order made, until NULL */
 /* What it keeps now; takes no lock. */
 enum series_type series_type(const struct series *s);
+bool series_is_builtin(const struct series *s);
 
 /* Of whom. For add and remove the block is one address; for a text series the text. */
 struct series_key {
