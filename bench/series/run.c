@@ -257,14 +257,18 @@ int main(int argc, char **argv)
 		measure_window(&goals[i]);
 	measure_ring("v4u");
 	measure_ring("v6c");
-	spray_measure(&(struct spray){ "1 /32", millions * 1000000, 1, 1000000, (size_t)64 * MIB,
+	spray_measure(&(struct spray){ "1 /32",
+				       millions * 1000000,
+				       1,
+				       1000000,
+				       (size_t)64 * MIB,
 				       { 100, 100, 100, 100 } });
-	spray_measure(&(struct spray){ "1k /32", 10000000, 1000, 1000000, (size_t)64 * MIB,
-				       { 100, 90, 91, 30 } });
-	spray_measure(&(struct spray){ "100k /32", 10000000, 100000, 1000000, (size_t)64 * MIB,
-				       { 100, 43, 52, 13 } });
-	spray_measure(&(struct spray){ "4 MiB", 1000000, 1, 1000000, (size_t)4 * MIB,
-				       { 100, 15, 15, 8 } });
+	spray_measure(&(struct spray){
+		"1k /32", 10000000, 1000, 1000000, (size_t)64 * MIB, { 100, 90, 91, 30 } });
+	spray_measure(&(struct spray){
+		"100k /32", 10000000, 100000, 1000000, (size_t)64 * MIB, { 100, 43, 52, 13 } });
+	spray_measure(&(struct spray){
+		"4 MiB", 1000000, 1, 1000000, (size_t)4 * MIB, { 100, 15, 15, 8 } });
 	table_end();
 	return 0; /* a busy machine misses goals, too */
 }

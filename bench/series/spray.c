@@ -9,14 +9,21 @@
 #include "table.h"
 #include "workload.h"
 
-enum { FOLDS_AT_ONCE = 4, BATCH = 1024, ASKED = 4000, PER_ADDRESS = 3, SUBNETS = 65536, MIB = 1 << 20 };
+enum {
+	FOLDS_AT_ONCE = 4,
+	BATCH = 1024,
+	ASKED = 4000,
+	PER_ADDRESS = 3,
+	SUBNETS = 65536,
+	MIB = 1 << 20
+};
 
 struct scene {
 	const struct spray *is;
 	struct workload legit;
-	uint32_t *legit_counts; /* of each address */
-	uint32_t *blocks;	/* the sprayed /32s, */
-	uint32_t *block_counts; /* what each had, */
+	uint32_t *legit_counts;	 /* of each address */
+	uint32_t *blocks;	 /* the sprayed /32s, */
+	uint32_t *block_counts;	 /* what each had, */
 	uint32_t *subnet_counts; /* and the /48s of the first */
 	struct random random;
 	struct store *store;
@@ -35,8 +42,8 @@ static struct addr sprayed(struct scene *s)
 	s->block_counts[i]++;
 	if (i == 0)
 		s->subnet_counts[(low >> 16) % SUBNETS]++;
-	return (struct addr){ (uint64_t)s->blocks[i] << 32 | (uint32_t)low,
-			      random_next(&s->random), ADDR_V6 };
+	return (struct addr){ (uint64_t)s->blocks[i] << 32 | (uint32_t)low, random_next(&s->random),
+			      ADDR_V6 };
 }
 
 static struct addr legit(struct scene *s)
@@ -77,8 +84,8 @@ static void run(struct scene *s)
 		double begun = measure_cpu_ns(), ns;
 
 		for (unsigned i = 0; i < BATCH; i++, s->events++) {
-			struct addr a = random_below(&s->random, all) < sprays ? sprayed(s)
-									       : legit(s);
+			struct addr a =
+				random_below(&s->random, all) < sprays ? sprayed(s) : legit(s);
 
 			if (!tally_add(&s->tally, &a, 1))
 				abort();
@@ -199,8 +206,8 @@ static void ask_sprayed(struct scene *s, struct told *t)
 	for (unsigned len = 36; len <= 48; len += 4)
 		for (unsigned i = 0; i < 1u << (len - 32); i += 7) {
 			unsigned each = 1u << (48 - len);
-			struct cidr block = { { (uint64_t)s->blocks[0] << 32 |
-							(uint64_t)i * each << 16,
+			struct cidr block = { { (uint64_t)s->blocks[0] << 32 | (uint64_t)i * each
+										       << 16,
 						0, ADDR_V6 },
 					      (uint8_t)len };
 			uint64_t truth = 0;
@@ -254,19 +261,20 @@ void spray_measure(const struct spray *is)
 	ask_sprayed(&s, &sprays);
 	for (unsigned i = 0; i < 4; i++)
 		table_row(is->name, lens[i], exact[i], "%", AT_LEAST, is->exact[i], "%s", "");
-	table_row(is->name, "bounds that hold the truth",
-		  100.0 * (1 - (double)(legits.wrong + sprays.wrong) /
-				       (legits.asked + sprays.asked)),
-		  "%", AT_LEAST, 100, "mean width %.1f of %.0f; of sprayed ones %.1f of %.0f",
-		  legits.width / legits.asked, legits.truth / legits.asked,
-		  sprays.width / sprays.asked, sprays.truth / sprays.asked);
+	table_row(
+		is->name, "bounds that hold the truth",
+		100.0 * (1 - (double)(legits.wrong + sprays.wrong) / (legits.asked + sprays.asked)),
+		"%", AT_LEAST, 100, "mean width %.1f of %.0f; of sprayed ones %.1f of %.0f",
+		legits.width / legits.asked, legits.truth / legits.asked,
+		sprays.width / sprays.asked, sprays.truth / sprays.asked);
 	table_row(is->name, "resident", (double)resident / MIB, "MiB", AT_MOST, 1.25 * mib + 4,
-		  "%.1f as it says, %.1f at most, %.1f in cells", (double)store_bytes(s.store) / MIB,
-		  (double)s.most_bytes / MIB, (double)s.tally.owner.units * STORE_UNIT / MIB);
+		  "%.1f as it says, %.1f at most, %.1f in cells",
+		  (double)store_bytes(s.store) / MIB, (double)s.most_bytes / MIB,
+		  (double)s.tally.owner.units * STORE_UNIT / MIB);
 	table_row(is->name, "a fold, mean", s.folds ? s.fold_ns / (double)s.folds / 1000 : 0, "us",
 		  AT_MOST, 10, "worst %.0f us, %.0f ns an event in all; %lu folds",
 		  s.fold_worst_ns / 1000, s.ns / (double)s.events, (unsigned long)s.folds);
-	table_row(is->name, "entries moved by one event, at most", s.most_at_once, "", AT_MOST, 4096,
-		  "slowest %u events %.1f ms", BATCH, s.batch_worst_ns / 1e6);
+	table_row(is->name, "entries moved by one event, at most", s.most_at_once, "", AT_MOST,
+		  4096, "slowest %u events %.1f ms", BATCH, s.batch_worst_ns / 1e6);
 	scene_fini(&s);
 }

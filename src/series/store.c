@@ -34,7 +34,7 @@ struct store {
 	uint32_t count;	     /* chunks there are, */
 	uint32_t fresh;	     /* the first never used, */
 	uint32_t used;	     /* and those that somebody has */
-	uint32_t warm;	     /* free ones that still have their page: chains of them, see chain_push, */
+	uint32_t warm;	     /* free ones that still have their page, see chain_push, */
 	uint32_t cold;	     /* and those that gave it back */
 	uint32_t warm_count, cold_count;
 };

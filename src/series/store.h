@@ -53,7 +53,7 @@ static inline void *store_at(const struct store *s, uint32_t cell)
 
 /* All that o has is free at once, for whoever needs it next, and for store_drop_some. */
 void store_drop(struct store *s, struct store_owner *o);
-/* Give up to so many free chunks back to the system; how many. 0: none but a small reserve is left. */
+/* Give up to so many free chunks back to the system; how many. 0: only a small reserve is left. */
 unsigned store_drop_some(struct store *s, unsigned most);
 
 /* Fold something. Not only chunks count but what is in them, so that a fold whose cells lie among

@@ -1,6 +1,6 @@
 #include "series/tally_parts.h"
 
-void way_descend(struct way *w, const struct tally *t, u128 key, unsigned least)
+void tally_way_descend(struct way *w, const struct tally *t, u128 key, unsigned least)
 {
 	while (ref_is_node(*w->slot) && w->below > least) {
 		struct node *n = node_at(t, *w->slot);
@@ -15,7 +15,7 @@ void way_descend(struct way *w, const struct tally *t, u128 key, unsigned least)
 	}
 }
 
-void way_account(struct way *w, const struct tally *t, uint32_t units)
+void tally_way_account(struct way *w, const struct tally *t, uint32_t units)
 {
 	uint32_t change = t->owner.units - units;
 
@@ -25,7 +25,7 @@ void way_account(struct way *w, const struct tally *t, uint32_t units)
 		w->steps[i].node->units += change;
 }
 
-uint64_t ref_kept(const struct tally *t, uint32_t ref)
+uint64_t tally_kept(const struct tally *t, uint32_t ref)
 {
 	if (ref_is_node(ref))
 		return node_sum(node_at(t, ref), 0, BRANCHES);
@@ -45,8 +45,8 @@ static unsigned highest_bit(u128 x)
  * `least`. 0: no memory. */
 static uint32_t node_new(struct tally *t, u128 key, u128 differ, unsigned least)
 {
-	unsigned shift = above(differ, least) == 0 ? least
-						   : highest_bit(differ) / BRANCH_BITS * BRANCH_BITS;
+	unsigned shift =
+		above(differ, least) == 0 ? least : highest_bit(differ) / BRANCH_BITS * BRANCH_BITS;
 	uint32_t cell = store_alloc(t->store, &t->owner, sizeof(struct node));
 	struct node *n = store_at(t->store, cell);
 
@@ -142,7 +142,7 @@ static bool collapse(struct tally *t, const struct step *s)
 
 	for (unsigned b = 0; b < BRANCHES; b++)
 		n += tally_bucket_items(t, s->node->refs[b], s->node->prefix | (u128)b << s->shift,
-				  items + n);
+					items + n);
 	cell = tally_bucket_new(t, s->below, items, n);
 	if (cell == 0)
 		return false;
@@ -180,7 +180,7 @@ static bool shrink(struct tally *t, const struct step *s)
 	return true;
 }
 
-void way_tidy(struct way *w, struct tally *t)
+void tally_way_tidy(struct way *w, struct tally *t)
 {
 	while (w->depth > 0) {
 		uint32_t units = t->owner.units;
@@ -188,7 +188,7 @@ void way_tidy(struct way *w, struct tally *t)
 		if (!shrink(t, &w->steps[w->depth - 1]))
 			return;
 		w->depth--;
-		way_account(w, t, units);
+		tally_way_account(w, t, units);
 	}
 }
 
@@ -244,10 +244,10 @@ static bool add(struct tally *t, const struct addr *addr, uint64_t amount, bool 
 	do {
 		uint32_t units;
 
-		way_descend(&w, t, key, 0);
+		tally_way_descend(&w, t, key, 0);
 		units = t->owner.units;
 		is_done = add_here(t, w.slot, w.below, key, amount, is_kept);
-		way_account(&w, t, units);
+		tally_way_account(&w, t, units);
 	} while (!is_done);
 	way_add(&w, t, family, amount);
 	return true;
@@ -274,7 +274,7 @@ static bool rest_goes_on(struct tally *t, const struct way *w, u128 key, unsigne
 	return false;
 }
 
-bool tally_add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
+static bool add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
 {
 	unsigned family = family_of(&block->addr);
 	unsigned least = family_bits(family) - block->len / BRANCH_BITS * BRANCH_BITS;
@@ -287,10 +287,10 @@ bool tally_add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
 	do {
 		uint32_t units;
 
-		way_descend(&w, t, key, least);
+		tally_way_descend(&w, t, key, least);
 		units = t->owner.units;
 		goes_on = rest_goes_on(t, &w, key, least);
-		way_account(&w, t, units);
+		tally_way_account(&w, t, units);
 	} while (goes_on);
 	*w.slot |= REF_LOSSY;
 	t->is_folded = true;
@@ -301,7 +301,7 @@ bool tally_add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
 bool tally_load(struct tally *t, const struct tally_entry *entry)
 {
 	if (entry->block.len < addr_bits(&entry->block.addr))
-		return tally_add_rest(t, &entry->block, entry->amount);
+		return add_rest(t, &entry->block, entry->amount);
 	return add(t, &entry->block.addr, entry->amount, true);
 }
 
@@ -323,7 +323,7 @@ static uint64_t take_rest(struct way *w, struct tally *t, unsigned family, unsig
 
 	if (!ref_is_lossy(*slot))
 		return 0;
-	rest = *way_amount(w, t, family, depth) - ref_kept(t, *slot);
+	rest = *way_amount(w, t, family, depth) - tally_kept(t, *slot);
 	if (rest <= most)
 		*slot &= ~REF_LOSSY;
 	return rest < most ? rest : most;
@@ -337,13 +337,13 @@ uint64_t tally_take(struct tally *t, const struct addr *addr, uint64_t amount)
 	u128 key = key_of(addr);
 	uint64_t taken = 0;
 
-	way_descend(&w, t, key, 0);
+	tally_way_descend(&w, t, key, 0);
 	if (!ref_is_node(*w.slot)) {
 		lossy = *w.slot & REF_LOSSY;
 		cell = ref_cell(*w.slot);
 		taken = tally_bucket_take(t, &cell, key, amount);
 		*w.slot = cell | lossy;
-		way_account(&w, t, units);
+		tally_way_account(&w, t, units);
 		way_subtract(&w, t, family, w.depth, taken);
 	}
 	for (unsigned depth = w.depth + 1; depth-- > 0;) {
@@ -352,7 +352,7 @@ uint64_t tally_take(struct tally *t, const struct addr *addr, uint64_t amount)
 		way_subtract(&w, t, family, depth, more);
 		taken += more;
 	}
-	way_tidy(&w, t);
+	tally_way_tidy(&w, t);
 	return taken;
 }
 

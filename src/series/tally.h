@@ -2,7 +2,7 @@
  * tally - amounts by address in one window, and their sum under any prefix, in bounded memory.
  *
  * A counted burst trie of either family, as audit/trie.h, but with what a window of history needs
- * instead: amounts of 64 bits, one lock around all of it (the caller's), memory that can be limited,
+ * instead: amounts of 64 bits, one lock around all of it (its caller's), limited memory,
  * and folding. Where memory runs short a node and the buckets below it are folded: the few biggest
  * addresses stay, of the others only their sum remains, in the branch above. So every prefix that
  * ends above a fold is exact as before; of one below it the answer is what is known there, and at
@@ -36,7 +36,7 @@ struct tally {
 	bool is_folded; /* something in it is not exact any more */
 	struct addr packed; /* so far memory was put together; ADDR_NONE: from the start */
 	bool is_packing; /* it is, and folding waits its turn */
-	bool is_pinned; /* somebody walks it in turns (tally_next): it must not be folded meanwhile */
+	bool is_pinned; /* somebody walks it in turns: it must not be folded meanwhile */
 };
 
 /* false: the sum would pass AMOUNT_MAX, and nothing was done. amount > 0. */
@@ -51,19 +51,19 @@ struct tally_entry {
 	uint64_t amount;
 };
 
-/* More of nobody knows who in the block (or, its length being no multiple of 4, in the next larger
- * one that is). false: as tally_add. */
-bool tally_add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
-	__attribute__((warn_unused_result));
-/* What tally_next gave comes back, on top of what is there: a rest, or an address, which is told
- * apart even below a fold. false: as tally_add. */
+/*
+ * What tally_next gave comes back, on top of what is there: an address, which is told apart even
+ * below a fold; or a rest, more of nobody knows who in the block (or, its length being no multiple
+ * of 4, in the next larger one that is). false: as tally_add.
+ */
 bool tally_load(struct tally *t, const struct tally_entry *entry)
 	__attribute__((warn_unused_result));
 
 struct bounds tally_sum(const struct tally *t, const struct cidr *block);
 /* The sums of the same block in n of them, added up: the ways down go side by side, so that their
  * waits for memory overlap. */
-struct bounds tally_sum_of(const struct tally *const *tallies, unsigned n, const struct cidr *block);
+struct bounds tally_sum_of(const struct tally *const *tallies, unsigned n,
+			   const struct cidr *block);
 
 enum { TALLY_TURN = 64 };
 

@@ -44,7 +44,7 @@ static unsigned suffix_code(unsigned below)
 
 static unsigned amount_width(uint64_t amount)
 {
-	return amount <= 1	    ? 0
+	return amount <= 1	      ? 0
 	       : amount <= UINT8_MAX  ? 1
 	       : amount <= UINT16_MAX ? 2
 	       : amount <= UINT32_MAX ? 4
@@ -54,9 +54,12 @@ static unsigned amount_width(uint64_t amount)
 static inline uint64_t number_get(const unsigned char *at, unsigned width, unsigned i)
 {
 	switch (width) {
-	case 1: return at[i];
-	case 2: return ((const uint16_t *)(const void *)at)[i];
-	case 4: return ((const uint32_t *)(const void *)at)[i];
+	case 1:
+		return at[i];
+	case 2:
+		return ((const uint16_t *)(const void *)at)[i];
+	case 4:
+		return ((const uint32_t *)(const void *)at)[i];
 	}
 	return ((const uint64_t *)(const void *)at)[i];
 }
@@ -64,9 +67,15 @@ static inline uint64_t number_get(const unsigned char *at, unsigned width, unsig
 static inline void number_put(unsigned char *at, unsigned width, unsigned i, uint64_t value)
 {
 	switch (width) {
-	case 1: at[i] = (uint8_t)value; return;
-	case 2: ((uint16_t *)(void *)at)[i] = (uint16_t)value; return;
-	case 4: ((uint32_t *)(void *)at)[i] = (uint32_t)value; return;
+	case 1:
+		at[i] = (uint8_t)value;
+		return;
+	case 2:
+		((uint16_t *)(void *)at)[i] = (uint16_t)value;
+		return;
+	case 4:
+		((uint32_t *)(void *)at)[i] = (uint32_t)value;
+		return;
 	}
 	((uint64_t *)(void *)at)[i] = value;
 }
@@ -353,7 +362,7 @@ uint64_t tally_bucket_take(struct tally *t, uint32_t *cell, u128 key, uint64_t a
 	return amount < has ? amount : has;
 }
 
-unsigned items_biggest(struct item *items, unsigned n)
+unsigned tally_biggest(struct item *items, unsigned n)
 {
 	unsigned kept = 0;
 
@@ -377,7 +386,7 @@ void tally_bucket_fold(struct tally *t, uint32_t *ref, unsigned below)
 {
 	struct item items[BUCKET_MAX];
 	uint32_t cell = ref_cell(*ref);
-	unsigned n = tally_bucket_items(t, cell, 0, items), kept = items_biggest(items, n);
+	unsigned n = tally_bucket_items(t, cell, 0, items), kept = tally_biggest(items, n);
 
 	t->is_folded = true;
 	if (kept == 0) {

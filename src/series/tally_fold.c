@@ -68,7 +68,7 @@ static unsigned fold_node(struct tally *t, uint32_t *slot, unsigned below)
 			tally_bucket_items(t, cell, n->prefix | (u128)b << shift, items + kept);
 
 		tally_bucket_free(t, cell);
-		kept = items_biggest(items, kept + more);
+		kept = tally_biggest(items, kept + more);
 		moved += more;
 	}
 	store_release(t->store, &t->owner, ref_cell(*slot));
@@ -111,11 +111,10 @@ static unsigned fold(struct tally *t)
 	while (ref_is_node(*w.slot) && !is_bottom(node_at(t, *w.slot))) {
 		struct node *n = node_at(t, *w.slot);
 
-		way_step(&w, n, ref_shift(*w.slot),
-			 choose(t, n->refs, n->amounts, BRANCHES));
+		way_step(&w, n, ref_shift(*w.slot), choose(t, n->refs, n->amounts, BRANCHES));
 	}
 	moved = fold_here(t, w.slot, w.below);
-	way_account(&w, t, units);
+	tally_way_account(&w, t, units);
 	return moved > 0 ? moved : 1;
 }
 

@@ -65,7 +65,7 @@ static void visit(struct turn *turn, uint32_t ref, u128 path, unsigned below, ui
 	    (path | below_all(below)) < turn->first)
 		return;
 	if (ref_is_lossy(ref) && path >= turn->first && (path | below_all(below)) <= turn->last) {
-		uint64_t rest = amount - ref_kept(turn->t, ref);
+		uint64_t rest = amount - tally_kept(turn->t, ref);
 
 		if (rest > 0)
 			emit(turn, path, below, rest);
@@ -90,7 +90,7 @@ unsigned tally_next(const struct tally *t, struct addr *first, const struct addr
 		return 0;
 	turn.first = key_of(first);
 	visit(&turn, t->roots[turn.family], 0, bits, t->sums[turn.family]);
-	*first = turn.is_over ? key_addr(turn.family, turn.go_on)
-			      : (struct addr){ 0, 0, ADDR_NONE };
+	*first =
+		turn.is_over ? key_addr(turn.family, turn.go_on) : (struct addr){ 0, 0, ADDR_NONE };
 	return turn.n;
 }

@@ -135,18 +135,18 @@ struct way {
 
 static inline void way_step(struct way *w, struct node *n, unsigned shift, unsigned branch)
 {
-	w->steps[w->depth++] = (struct step){ w->slot, n, (uint8_t)w->below, (uint8_t)shift,
-					      (uint8_t)branch };
+	w->steps[w->depth++] =
+		(struct step){ w->slot, n, (uint8_t)w->below, (uint8_t)shift, (uint8_t)branch };
 	w->slot = &n->refs[branch];
 	w->below = shift;
 }
 
 /* On, from where it ends at present, as far as nodes lead; not below the low `least` bits. */
-void way_descend(struct way *w, const struct tally *t, u128 key, unsigned least);
+void tally_way_descend(struct way *w, const struct tally *t, u128 key, unsigned least);
 /* After what was made or released at its end, since when the tally's owner had so many units. */
-void way_account(struct way *w, const struct tally *t, uint32_t units);
+void tally_way_account(struct way *w, const struct tally *t, uint32_t units);
 /* From the bottom up, nodes that are no longer worth it go. */
-void way_tidy(struct way *w, struct tally *t);
+void tally_way_tidy(struct way *w, struct tally *t);
 
 static inline struct way way_from(struct tally *t, unsigned family)
 {
@@ -167,7 +167,7 @@ static inline uint64_t *way_amount(struct way *w, struct tally *t, unsigned fami
 }
 
 /* What is kept below ref. The branch has that, and the rest. */
-uint64_t ref_kept(const struct tally *t, uint32_t ref);
+uint64_t tally_kept(const struct tally *t, uint32_t ref);
 
 /* --- buckets --- */
 
@@ -224,6 +224,6 @@ void tally_bucket_fold(struct tally *t, uint32_t *ref, unsigned below);
 /* Some cells are moved to fuller chunks; how many entries that were. */
 unsigned tally_pack(struct tally *t);
 /* Moves the few biggest to the front; how many. */
-unsigned items_biggest(struct item *items, unsigned n);
+unsigned tally_biggest(struct item *items, unsigned n);
 
 #endif

@@ -67,18 +67,17 @@ static inline bool step(struct lane *l, const struct question *q)
 	unsigned shift, branch;
 
 	if (ref_is_lossy(l->ref))
-		l->rests += l->amount - ref_kept(l->t, l->ref);
+		l->rests += l->amount - tally_kept(l->t, l->ref);
 	if (!ref_is_node(l->ref))
-		return answer(l, q,
-			      tally_bucket_sum(l->t, ref_cell(l->ref), q->key, q->rest));
+		return answer(l, q, tally_bucket_sum(l->t, ref_cell(l->ref), q->key, q->rest));
 	if (l->t->is_folded && is_astray(l, q))
 		return true;
 	n = node_at(l->t, l->ref);
 	shift = ref_shift(l->ref);
 	branch = branch_of(q->key, shift);
 	if (q->rest >= shift) {
-		unsigned width = q->rest >= shift + BRANCH_BITS ? BRANCHES
-								: 1u << (q->rest - shift);
+		unsigned width =
+			q->rest >= shift + BRANCH_BITS ? BRANCHES : 1u << (q->rest - shift);
 
 		return answer(l, q, node_sum(n, branch & ~(width - 1), width));
 	}

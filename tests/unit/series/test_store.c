@@ -122,7 +122,8 @@ static void test_a_quarter_above_the_limit_there_is_no_more(void **state)
 			last = cell;
 		assert_int_not_equal(last, 0);
 		assert_true(store_bytes(s) >= limits[i]);
-		assert_true(store_bytes(s) <= limits[i] + limits[i] / 4 + limits[i] / 128 + 2 * CHUNK);
+		assert_true(store_bytes(s) <=
+			    limits[i] + limits[i] / 4 + limits[i] / 128 + 2 * CHUNK);
 		assert_true(store_is_over(s));
 		store_release(s, &o, last);
 		assert_int_equal(store_alloc(s, &o, 200), last);

@@ -326,7 +326,7 @@ static void test_nothing_passes_the_largest_amount(void **state)
 	assert_true(tally_add(&t, &a, AMOUNT_MAX - 1));
 	assert_false(tally_add(&t, &a, 2));
 	assert_false(tally_add(&t, &b, 2));
-	assert_false(tally_add_rest(&t, &rest, 2));
+	assert_false(tally_load(&t, &(struct tally_entry){ rest, 2 }));
 	assert_int_equal(exactly(&t, "192.0.2.1"), AMOUNT_MAX - 1);
 	assert_int_equal(exactly(&t, "192.0.2.2"), 0);
 	assert_false(t.is_folded);
@@ -358,7 +358,7 @@ static void test_D58_taking_stops_at_nothing(void **state)
 	/* What is known first, then what the fold can hold. */
 	assert_true(tally_add(&t, &a, 3));
 	assert_true(tally_add(&t, &b, 2));
-	assert_true(tally_add_rest(&t, &rest, 10));
+	assert_true(tally_load(&t, &(struct tally_entry){ rest, 10 }));
 	assert_int_equal(tally_take(&t, &a, 7), 7);
 	assert_int_equal(exactly(&t, "192.0.2.0/24"), 8);
 	assert_int_equal(tally_take(&t, &a, 9), 6);
@@ -372,7 +372,8 @@ static void test_a_rest_is_anywhere_in_its_block(void **state)
 	struct store *store = store_new(MIB);
 	struct tally t = { .store = store };
 	struct addr a = addr_of("10.1.2.3");
-	struct cidr rest = block_of("10.1.0.0/16"), odd = block_of("10.1.2.0/23"), all = block_of("::/0");
+	struct cidr rest = block_of("10.1.0.0/16"), odd = block_of("10.1.2.0/23"),
+		    all = block_of("::/0");
 	static const struct {
 		const char *block;
 		uint64_t want_low, want_high;
@@ -384,7 +385,7 @@ static void test_a_rest_is_anywhere_in_its_block(void **state)
 	};
 
 	(void)state;
-	assert_true(tally_add_rest(&t, &rest, 100));
+	assert_true(tally_load(&t, &(struct tally_entry){ rest, 100 }));
 	assert_true(tally_load(&t, &(struct tally_entry){ { a, 32 }, 1 }));
 	assert_true(tally_load(&t, &(struct tally_entry){ all, 7 }));
 	tally_clear(&t);
@@ -475,8 +476,10 @@ static void test_a_walk_of_a_part_is_part_of_the_walk(void **state)
 			from = first;
 			while ((n = tally_next(&s->tally, &first, &last, out)) > 0)
 				for (unsigned i = 0; i < n; i++, at++) {
-					while (addr_compare(&s->walked.list[at].block.addr, &from) < 0 ||
-					       !cidr_equal(&s->walked.list[at].block, &out[i].block))
+					while (addr_compare(&s->walked.list[at].block.addr, &from) <
+						       0 ||
+					       !cidr_equal(&s->walked.list[at].block,
+							   &out[i].block))
 						assert_true(++at < s->walked.used);
 					assert_true(addr_compare(&out[i].block.addr, &last) <= 0);
 					assert_int_equal(out[i].amount, s->walked.list[at].amount);
@@ -511,7 +514,8 @@ static void test_many_windows_add_up(void **state)
 	for (unsigned i = 0; i < 400; i++) {
 		unsigned n = counts[i % (sizeof counts / sizeof *counts)];
 		struct addr addr = i % 2 ? v6_spray(&r) : v4_one_16(&r);
-		struct cidr block = cidr_of(&addr, (unsigned)random_below(&r, addr_bits(&addr) + 1));
+		struct cidr block =
+			cidr_of(&addr, (unsigned)random_below(&r, addr_bits(&addr) + 1));
 		struct bounds got = tally_sum_of(all, n, &block), want = { 0, 0 };
 
 		while (n-- > 0)
