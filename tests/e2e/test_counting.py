@@ -208,7 +208,7 @@ class Model(E2E):
 
 
 def add_seed(seed):
-    setattr(Model, "test_T8_as_the_oracle_says_seed_" + seed, lambda self: self.play(int(seed)))
+    setattr(Model, "test_638_T8_as_the_oracle_says_seed_" + seed, lambda self: self.play(int(seed)))
 
 
 for one in SEEDS:
