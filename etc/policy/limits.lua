@@ -1,8 +1,8 @@
 -- limits - what one host and one network may do: sessions at once, and events in an hour.
 --
 -- Ships in observe mode: it logs what it would have done and does nothing. Watch it for a week
--- (`tidectl stats`, `tidectl why ADDRESS`, lines that begin with "observe:"), set the numbers, and
--- only then take `observe` away. In tidewaiter.conf:
+-- (`tidectl stats`, `tidectl why ADDRESS`, "observe:" in the log), set the numbers, and only then
+-- take `observe` away. The sample of tidewaiter.conf has it:
 --
 --   inbound_audit { monitors = ( "900,4" ) ipv6_mask_map = ( "24=64" ) }
 --   scriptlet "scriptlet" { script "limits" { source = "policy/limits" observe = true } }

@@ -282,7 +282,7 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.about = "An idle console connection is closed after so long. 0 is never." },
 
 	[OPT_MONITORS] = { "monitors", OPTION_MONITORS, AUDIT,
-		.example = "( \"300,6\" \"1800,4\" )", .absent = "none",
+		.example = "( \"900,4\" )", .absent = "none", .shipped = true,
 		.about = "\"SECONDS,WINDOWS\": connections, receptions and rejections are counted "
 			 "in windows of so many seconds, the current one and so many before it." },
 	[OPT_MAX_BYTES] = { "max_bytes", OPTION_SIZE, AUDIT, .standard = "64M",
@@ -314,7 +314,7 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		.standard = "300", .least = 1000,
 		.about = "How often series are saved, and old windows and files dropped." },
 	[OPT_IPV6_MASK_MAP] = { "ipv6_mask_map", OPTION_MASKS, AUDIT, .example = "( \"24=64\" )",
-		.absent = "masks are taken as written",
+		.absent = "masks are taken as written", .shipped = true,
 		.about = "\"FROM=TO\": a script's mask FROM means TO where the peer is IPv6." },
 	[OPT_MAX_TARPIT] = { "max_tarpit", OPTION_SECONDS, AUDIT, .standard = "3600",
 		.about = "The longest that policy may hold back one answer." },

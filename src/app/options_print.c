@@ -303,7 +303,8 @@ static const struct {
 	{ SCOPE_SIEVE, "sieve \"policy\" {",
 	  "\t#script \"connect_phase1\" { source = \"connect.sieve\" }\n", "}", true },
 	{ SCOPE_SCRIPTLET, "scriptlet \"scriptlet\" {",
-	  "\t#script \"limits\" { source = \"limits\" }\n", "}", true },
+	  "\t# Says in the log what it would do, and does nothing.\n"
+	  "\tscript \"limits\" { source = \"policy/limits\" observe = true }\n", "}", false },
 };
 
 /* Words of a comment, on as many lines as they take. */

@@ -2,9 +2,10 @@
 observed, then logs and does nothing, and without `observe` refuses as it says."""
 
 import os
+import shutil
 import unittest
 
-from daemon import E2E, ROOT
+from daemon import Daemon, E2E, ROOT
 
 SOURCE = os.path.join(ROOT, "etc", "policy", "limits")
 AUDIT = 'monitors = ( "900,4" ) ipv6_mask_map = ( "24=64" )'
@@ -69,6 +70,22 @@ class Limits(E2E):
 
     def test_observed_it_only_says_so(self):
         d = self.limited(observe=True)
+        self.came(d, "127.6.0.1", "connections", 5000)
+        self.assertTrue(self.greeting(d, "127.6.0.1").startswith("220 "))
+        d.wait_for_log(r"observe: .*421 4\.7\.0 connection rate limit exceeded")
+
+    def test_a_new_installation_observes(self):
+        """The sample file as it is, but for where it listens and writes."""
+        d = Daemon(start=False)
+        self.addCleanup(d.stop)
+        with open(os.path.join(ROOT, "etc", "tidewaiter.conf")) as f:
+            sample = f.read()
+        for there, here in (("*:25", "127.0.0.1:%d" % d.port), ("[*]:25", "[::1]:%d" % d.port),
+                            ("/run/tidewaiter", d.dir), ("maildir:/var/lib/tidewaiter", "maildir:" + d.dir)):
+            sample = sample.replace('"' + there, '"' + here)
+        d.write("tidewaiter.conf", 'State_Dir = "%s"\n%s' % (d.dir, sample))
+        shutil.copytree(os.path.join(ROOT, "etc", "policy"), os.path.join(d.dir, "policy"))
+        d.start()
         self.came(d, "127.6.0.1", "connections", 5000)
         self.assertTrue(self.greeting(d, "127.6.0.1").startswith("220 "))
         d.wait_for_log(r"observe: .*421 4\.7\.0 connection rate limit exceeded")
