@@ -104,8 +104,6 @@ static enum fn_status blocks_sum(struct fn_call *call, struct series *s,
 	return FN_OK;
 }
 
-/* --- the built-in ones (3.5) ------------------------------------------------------------- */
-
 static struct series_all *all_of(const struct fn_call *call)
 {
 	return policy_set_host(call->run->set)->series;
@@ -119,13 +117,11 @@ static enum fn_status monitor_at(struct fn_call *call, struct slice text, unsign
 
 	if (!number_parse(text, &n) || n < 0 || n > UINT32_MAX)
 		return fn_failed(call, "\"%.*s\" is not the index of a monitor", SLICE_ARGS(text));
-	if (all_of(call) != NULL && count == 0)
-		return fn_failed(call, "%s: inbound_audit has no monitors", call->fn->name);
-	if (all_of(call) != NULL && n >= count)
-		return fn_failed(call, "there is no monitor %u, the last one is %u", (unsigned)n,
-				 count - 1);
 	*out = (unsigned)n;
-	return FN_OK;
+	return n < count || all_of(call) == NULL
+		       ? FN_OK
+		       : fn_failed(call, "there is no monitor %u, inbound_audit has %u", *out,
+				   count);
 }
 
 /* By its shape, blanks aside (D53); *monitor is then that. */
@@ -141,11 +137,10 @@ static enum fn_status monitor_like(struct fn_call *call, struct slice text, unsi
 	while (n < conf->monitor_count && !monitor_equal(conf->monitors[n], *monitor))
 		n++;
 	*out = n;
-	if (n < conf->monitor_count || all_of(call) == NULL)
-		return FN_OK;
-	if (conf->monitor_count == 0)
-		return fn_failed(call, "%s: inbound_audit has no monitors", call->fn->name);
-	return fn_failed(call, "inbound_audit has no monitor \"%.*s\"", SLICE_ARGS(text));
+	return n < conf->monitor_count || all_of(call) == NULL
+		       ? FN_OK
+		       : fn_failed(call, "inbound_audit has no monitor \"%.*s\"",
+				   SLICE_ARGS(text));
 }
 
 /* span NULL: the sliding value. */
@@ -263,8 +258,6 @@ static enum fn_status lua_rejections(struct fn_call *call)
 	return lua_builtin(call, EVENT_REJECTION);
 }
 
-/* --- by name and monitor: Sieve (3.6) ---------------------------------------------------- */
-
 static enum fn_status named_read(struct fn_call *call, const struct options *o,
 				 struct slice *name_out, struct monitor *monitor_out)
 {
@@ -345,8 +338,6 @@ static enum fn_status add_named(struct fn_call *call)
 		wrong = series_add(s, &key, amount, NULL);
 	return wrong == NULL ? FN_OK : fn_failed(call, "%s: %s", call->fn->name, wrong);
 }
-
-/* --- by name: Lua (3.7) ------------------------------------------------------------------ */
 
 /* D64 */
 static enum fn_status defined_find(struct fn_call *call, struct series **out)

@@ -116,7 +116,7 @@ static void test_sieve_builtin(void **state)
 		{ "receptions slide, too", "ec_ip_receptions", { STR("0") }, .want = "0" },
 		{ "receptions", "ec_ip_receptions", { STR("1") }, .want = "1" },
 		{ "no such index", "ec_ip_connections", { STR("2") },
-		  .want = "!there is no monitor 2, the last one is 1" },
+		  .want = "!there is no monitor 2, inbound_audit has 2" },
 		{ "a negative index", "ec_ip_connections", { NUM(-1) },
 		  .want = "!\"-1\" is not the index of a monitor" },
 		{ "no index", "ec_ip_connections", { STR("60,10") },
@@ -503,8 +503,8 @@ static void test_refusals(void **state)
 					  .want = "!ec_ip_connections requires module "
 						  "inbound_audit" };
 	static const struct one no_monitors = { "no monitors", "ec_ip_connections", { STR("0") },
-						.want = "!ec_ip_connections: inbound_audit has no "
-							"monitors" };
+						.want = "!there is no monitor 0, inbound_audit "
+							"has 0" };
 	static const struct one add = { "no peer", "audit_series_add", { NAMED }, .want = "" };
 	const struct value named[] = { NAMED };
 	struct fake fake = { 0 };
