@@ -198,7 +198,7 @@ void session_ask(struct session *s, enum phase phase, void (*granted)(struct ses
  * undoes. */
 void session_refuse(struct session *s, enum phase phase, unsigned code, const char *text);
 /* The log line and the count alone: once a reply of 4xx or 5xx to the connection, HELO, EHLO, MAIL,
- * RCPT, DATA or the end of the message, but for syntax and order. */
+ * RCPT, DATA or the end of the message, but for ours about syntax and order. */
 void session_note_refusal(struct session *s, enum phase phase, unsigned code, const char *text);
 /* The command is wrong, which counts against Max_Errors. */
 void session_error(struct session *s, unsigned code, const char *text);
