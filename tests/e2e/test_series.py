@@ -127,6 +127,7 @@ DIALOGUES = (
     ("D38 a failed script", ("MAIL FROM:<fail@example.net>",), 1),
     ("D38 the next hop at MAIL", ("MAIL FROM:<hop@example.net>",), 1),
     ("D38 the next hop at RCPT", (GOOD[0], "RCPT TO:<hop@example.org>"), 1),
+    ("D38 the next hop at RCPT, whatever its code", (GOOD[0], "RCPT TO:<odd@example.org>"), 1),
     ("D38 the next hop at the dot", (GOOD[0], "RCPT TO:<dot@example.org>", DOT), 1),
     ("D38 421 for too many errors at NOOP", ("NOPE",) * 9 + ("NOPE",), 0),
     ("D38 421 for too many errors at MAIL", ("NOPE",) * 9 + ("MAIL FROM:a",), 1),
@@ -146,7 +147,7 @@ POLICY = {
 SHAPE = dict(audit=MONITORS, esmtp="Max_Message_Size = 4000 Max_Recipients_Per_Message = 3 Max_Errors = 10 "
              "Max_Unproductive_Commands = 15")
 HOP = {"MAIL:hop@example.net": "550 5.7.1 no", "RCPT:hop@example.org": "450 4.1.1 no",
-       "RCPT:dot@example.org": "250 2.1.5 Ok"}
+       "RCPT:odd@example.org": "501 5.1.3 no", "RCPT:dot@example.org": "250 2.1.5 Ok"}
 
 
 class Rejections(Series):
