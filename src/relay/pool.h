@@ -23,7 +23,7 @@ enum pool_answer {
 	POOL_KEPT, /* a link used before: the next hop is greeted, and may hold a transaction */
 	POOL_DIAL, /* a link that is not connected yet */
 	POOL_DOWN, /* the next hop is being left alone */
-	POOL_WAIT, /* all its connections are in use: to who waits said() comes, with another answer */
+	POOL_WAIT, /* all its connections are in use: who waits is told, with another answer */
 };
 
 /* A question, which is part of who asks. It fills in what is not private. */
