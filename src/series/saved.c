@@ -138,22 +138,35 @@ static bool holds_anything(struct series *s, uint64_t number, bool is_texts)
 	return holds;
 }
 
+/* The current window's number, also after the clock stepped back (D43). */
+static uint64_t newest(struct series *s)
+{
+	struct series_info info;
+	uint64_t now;
+
+	series_describe(s, &info);
+	now = clock_wall_ms() / 1000 / info.is.monitor.seconds;
+	return info.window > now ? info.window : now;
+}
+
 bool saved_read(struct volume *v, struct series *s, bool only_empty, struct saved_count *out,
 		char why[VOLUME_WHY_MAX])
 {
 	const struct series_definition *is = &volume_about(v)->is;
 	struct reading r = { v, s, out, is->name, clock_ms() };
-	uint64_t now = clock_wall_ms() / 1000 / is->monitor.seconds;
+	uint64_t now = newest(s), filled = UINT64_MAX; /* by this file, it was empty */
 	bool is_texts = is->type == SERIES_STRING;
 
 	*out = (struct saved_count){ 0 };
 	for (unsigned i = 0; i < volume_windows(v) && volume_wrong(v) == NULL; i++) {
 		uint64_t number = volume_window(v, i)->number;
+		uint64_t to = number < now ? number : now; /* a future one counts as now (3.2) */
 
-		if (number < now && now - number > is->monitor.windows)
+		if (now - to > is->monitor.windows)
 			continue;
-		if (only_empty && holds_anything(s, number < now ? number : now, is_texts))
+		if (only_empty && to != filled && holds_anything(s, to, is_texts))
 			continue;
+		filled = to;
 		out->windows++;
 		if (is_texts)
 			read_texts(&r, i);
