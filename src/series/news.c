@@ -30,21 +30,18 @@ static bool read_amount(struct slice text, int64_t *out)
 
 /* text: room for a decoded one. */
 static bool read_key(enum series_type type, struct slice from, struct series_key *key,
-		     char text[SERIES_KEY_MAX + 1])
+		     char text[SERIES_KEY_MAX])
 {
 	if (type != SERIES_STRING)
 		return cidr_parse(from, &key->block) == NULL;
-	if (!shelf_decode(from, text, SERIES_KEY_MAX + 1))
-		return false;
-	key->text = slice_of(text);
-	return true;
+	return shelf_decode(from, text, SERIES_KEY_MAX, &key->text);
 }
 
 const char *news_hear(struct series_all *all, struct slice line)
 {
 	struct slice rest, last, name = slice_cut(line, ' ', &rest);
 	struct slice number = slice_cut(rest, ' ', &last);
-	char file[SHELF_NAME_MAX], text[SERIES_KEY_MAX + 1];
+	char file[SHELF_NAME_MAX], text[SERIES_KEY_MAX];
 	struct series_key key = { 0 };
 	struct series *s;
 	int64_t amount;

@@ -88,7 +88,7 @@ static int hex(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-bool shelf_decode(struct slice from, char *to, size_t room)
+bool shelf_decode(struct slice from, char *to, size_t room, struct slice *out)
 {
 	size_t len = 0;
 
@@ -99,17 +99,29 @@ bool shelf_decode(struct slice from, char *to, size_t room)
 		    hex(from.at[i + 2]) >= 0) {
 			c = (char)(hex(from.at[i + 1]) << 4 | hex(from.at[i + 2]));
 			i += 2;
-			if (is_plain(c) || c == '\0')
+			if (is_plain(c))
 				return false;
 		} else if (!is_plain(c)) {
 			return false;
 		}
-		if (len + 1 >= room)
+		if (len == room)
 			return false;
 		to[len++] = c;
 	}
-	to[len] = '\0';
-	return len > 0;
+	*out = (struct slice){ to, len };
+	return true;
+}
+
+/* Of a series: it is not empty, and has an end. */
+static bool read_name(struct slice from, char *to, size_t room)
+{
+	struct slice name;
+
+	if (!shelf_decode(from, to, room - 1, &name) || name.len == 0 ||
+	    memchr(name.at, '\0', name.len) != NULL)
+		return false;
+	to[name.len] = '\0';
+	return true;
 }
 
 bool shelf_is_journal(const char *file, char *series, size_t room, uint64_t *end_s)
@@ -117,7 +129,7 @@ bool shelf_is_journal(const char *file, char *series, size_t room, uint64_t *end
 	const char *dot = strchr(file, '.');
 
 	return dot != NULL && read_time(dot + 1, end_s) &&
-	       shelf_decode((struct slice){ file, (size_t)(dot - file) }, series, room);
+	       read_name((struct slice){ file, (size_t)(dot - file) }, series, room);
 }
 
 /* What a saved series' name says. */
@@ -134,7 +146,7 @@ static bool read_label(const char *file, struct label *out)
 	out->is_built_in = *file == '@';
 	name = slice_cut(slice_of(file + out->is_built_in), '@', &monitor);
 	out->has_monitor = monitor.len > 0;
-	return shelf_decode(name, out->series, sizeof out->series) &&
+	return read_name(name, out->series, sizeof out->series) &&
 	       (out->has_monitor || (!out->is_built_in && name.len == strlen(file))) &&
 	       (!out->has_monitor || monitor_parse(monitor, &out->monitor) == NULL);
 }

@@ -31,9 +31,10 @@ bool shelf_is_new(const char *file);
 /* It names a journal; of which series (decoded, up to room), and the end of its window. */
 bool shelf_is_journal(const char *file, char *series, size_t room, uint64_t *end_s);
 
-/* Percent-encoded; back only what was encoded so, not empty, as a text with an end. */
+/* Percent-encoded; back only what was encoded so. *out is what is in the room then. */
 bool shelf_encode(struct buf *to, struct slice text) __attribute__((warn_unused_result));
-bool shelf_decode(struct slice from, char *to, size_t room) __attribute__((warn_unused_result));
+bool shelf_decode(struct slice from, char *to, size_t room, struct slice *out)
+	__attribute__((warn_unused_result));
 const char *shelf_time(uint64_t s, char out[SHELF_TIME_MAX]); /* YYYYMMDDTHHMMSSZ */
 
 #endif

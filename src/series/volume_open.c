@@ -104,7 +104,7 @@ static bool read_entry(struct reader *r, enum section_kind s, struct block *b,
 	    (last == NULL ? b->before != 0 : b->before <= last->before))
 		return false;
 	if (s == SECTION_TEXT)
-		return b->octets >= b->records * (TEXT_HEAD_OCTETS + 1u);
+		return b->octets >= b->records * (unsigned)TEXT_HEAD_OCTETS;
 	return b->octets == b->records * record_octets(s) && volume_key_is_fine(&b->first, s) &&
 	       (last == NULL || key_compare(&last->first, &b->first) < 0);
 }

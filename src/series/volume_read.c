@@ -56,7 +56,7 @@ static bool check_texts(struct volume *v, const struct section *s, uint32_t i)
 	for (unsigned n = 0; n < b->records; n++) {
 		struct series_text text = read_text(&r);
 
-		if (r.is_short || text.key.len == 0 || text.amount == 0 || text.amount > left)
+		if (r.is_short || text.amount == 0 || text.amount > left)
 			return false;
 		left -= text.amount;
 	}

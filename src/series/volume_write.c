@@ -299,7 +299,7 @@ bool volume_add_text(struct volume_writer *w, struct slice key, uint64_t amount)
 
 	if (amount == 0)
 		return is_fine(w);
-	if (key.len == 0 || key.len > SERIES_KEY_MAX)
+	if (key.len > SERIES_KEY_MAX)
 		return go_wrong(w, "a text of %zu octets", key.len);
 	if (!begin_record(w, SECTION_TEXT, amount))
 		return false;

@@ -50,6 +50,7 @@ static void what_is_said_is_heard(void **state)
 		{ "connections@3600,4", "2001:db8::1", 1, "@connections@3600,4 1 2001:db8::1" },
 		{ "log in", "a b\n%", 5, "log%20in 5 a%20b%0A%25" },
 		{ "log in", "x", 999999999999999999, "log%20in 999999999999999999 x" },
+		{ "log in", "", 2, "log%20in 2 " }, /* a null sender */
 	};
 	struct series_all *here = world(), *there = world();
 	struct buf line;
@@ -70,9 +71,30 @@ static void what_is_said_is_heard(void **state)
 	assert_int_equal(sum(there, "four", "192.0.2.1"), 2);
 	assert_int_equal(sum(there, "connections@3600,4", "2001:db8::/32"), 1);
 	assert_int_equal(sum(there, "log in", "a b\n%"), 5);
+	assert_int_equal(sum(there, "log in", ""), 2);
 	assert_int_equal(sum(here, "log in", "a b\n%"), 0);
 	assert_null(news_hear(there, SLICE("four 0 192.0.2.1")));
 	assert_int_equal(sum(there, "four", "192.0.2.1"), 0);
+	buf_free(&line);
+	series_all_free(here);
+	series_all_free(there);
+}
+
+static void a_text_may_hold_any_octet(void **state)
+{
+	struct series_all *here = world(), *there = world();
+	struct series_key key = { .text = { "a\0\xff", 3 } };
+	struct bounds b;
+	struct buf line;
+
+	(void)state;
+	buf_init(&line, NEWS_LINE_MAX);
+	assert_true(news_say(&line, series_defined(here, SLICE("log in")), &key, 3));
+	assert_string_equal(buf_text(&line), "log%20in 3 a%00%FF");
+	assert_null(news_hear(there, buf_slice(&line)));
+	assert_null(series_sum(series_defined(there, SLICE("log in")), &key, 0, 0, &b));
+	assert_int_equal(b.low, 3);
+	assert_int_equal(sum(there, "log in", "a"), 0);
 	buf_free(&line);
 	series_all_free(here);
 	series_all_free(there);
@@ -97,8 +119,8 @@ static void what_is_not_news_changes_nothing(void **state)
 	static const char *const lines[] = {
 		"", " ", "four", "four 1", "four x 192.0.2.1", "four 1 192.0.2", "four 1 ",
 		"four 99999999999999999999 192.0.2.1", "four - 192.0.2.1", "four 1.5 192.0.2.1",
-		"../four 1 192.0.2.1", "four. 1 192.0.2.1", "log%20in 1 ", "log%20in 1 a b",
-		"log%20in 1 %00", "log%20in 1 %4", "four --1 192.0.2.1",
+		"../four 1 192.0.2.1", "four. 1 192.0.2.1", "log%20in 1 a b",
+		"log%20in 1 %4", "log%20in 1 %61", "four --1 192.0.2.1",
 	};
 	struct series_all *all = world();
 
@@ -114,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_said_is_heard),
+		cmocka_unit_test(a_text_may_hold_any_octet),
 		cmocka_unit_test(series_that_a_script_made_are_made_here_and_others_are_not),
 		cmocka_unit_test(what_is_not_news_changes_nothing),
 	};
