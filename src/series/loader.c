@@ -145,10 +145,10 @@ static void load_file(struct loading *l, const char *file)
 	bool is_own = v != NULL && is_called(volume_about(v), file);
 	struct series *s = is_own ? shelf_series(l->all, file) : NULL;
 
-	if (v == NULL) /* whatever the reason: the next save would write over it */
+	if (v != NULL && !is_own)
+		snprintf(why, sizeof why, "%.256s: is the file of another series", path);
+	if (!is_own) /* whatever the reason: the next save would write over it */
 		set_aside(l, path, why);
-	else if (!is_own)
-		set_aside(l, path, "it is the file of another series");
 	else if (s == NULL)
 		leave(v, path);
 	else

@@ -155,10 +155,23 @@ class Restart(Series):
                 with open(self.saved(d, name), "rb") as f:
                     self.assertEqual(f.read(), octets)
                 os.unlink(self.saved(d, name))
-        with open(self.saved(d, MINE), "wb") as f:
-            f.write(whole)
+        for name in MINE, "copy":
+            with open(self.saved(d, name), "wb") as f:
+                f.write(whole)
         d.start()
+        d.wait_for_log(r"series/copy: is the file of another series; set aside as .*copy\.bad-")
         self.assertEqual(self.came(d), 3)
+
+    def test_D67_a_text_may_be_empty(self):
+        """As the sender of a bounce is. It once kept its series from being saved."""
+        d = self.daemon(audit=HOUR, lua={"m": LUA})
+        for key in '""', "a":
+            self.assertEqual(self.ask(d, "add fleeting 3600,4 %s 2" % key), "OK")
+        self.assertEqual(self.ask(d, "save fleeting"), "OK")
+        self.ask(d, 'delete_ip "" fleeting 3600,4')
+        self.ask(d, "delete_ip a fleeting 3600,4")
+        self.assertEqual(self.ask(d, "load fleeting"), "OK")
+        self.assertEqual(self.ask(d, 'count_cidr "" fleeting 3600,4 0 3'), "2")
 
 
 class Killed(Series):
