@@ -30,13 +30,13 @@ enum { TALLY_FAMILIES = 2 };
 /* Zeroed but for store: an empty one. Plain to move while empty. */
 struct tally {
 	struct store *store; /* borrowed */
-	struct store_owner owner;
 	uint32_t roots[TALLY_FAMILIES];
 	uint64_t sums[TALLY_FAMILIES];
-	bool is_folded; /* something in it is not exact any more */
-	struct addr packed; /* so far memory was put together; ADDR_NONE: from the start */
-	bool is_packing; /* it is, and folding waits its turn */
-	bool is_pinned; /* somebody walks it in turns: it must not be folded meanwhile */
+	bool is_folded;	 /* something in it is not exact any more */
+	bool is_pinned;	 /* somebody walks it in turns: it must not be folded meanwhile */
+	bool is_packing; /* memory is being put together, and folding waits its turn */
+	struct addr packed; /* so far; ADDR_NONE: from the start */
+	struct store_owner owner;
 };
 
 /* false: the sum would pass AMOUNT_MAX, and nothing was done. amount > 0. */

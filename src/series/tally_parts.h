@@ -209,10 +209,17 @@ unsigned tally_bucket_count(const struct tally *t, uint32_t cell);
 static inline void tally_bucket_prefetch(const struct tally *t, uint32_t cell, unsigned below)
 {
 	const unsigned char *at = store_at(t->store, cell);
-	unsigned lines = below > 32 ? 6 : 3;
 
-	for (unsigned i = 0; i < lines; i++)
-		__builtin_prefetch(at + 64 * i);
+	__builtin_prefetch(at);
+	__builtin_prefetch(at + 64);
+	if (below <= 16)
+		return;
+	__builtin_prefetch(at + 128);
+	if (below <= 32)
+		return;
+	__builtin_prefetch(at + 192);
+	__builtin_prefetch(at + 256);
+	__builtin_prefetch(at + 320);
 }
 
 /* --- folding --- */

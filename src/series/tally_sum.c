@@ -5,8 +5,7 @@ struct lane {
 	const struct tally *t;
 	uint32_t ref;
 	unsigned below;
-	uint32_t doubted; /* the last node that the key may not be below; 0: none */
-	uint64_t amount;  /* of the branch that ref is at, where it is lossy */
+	uint64_t amount; /* of the branch that ref is at, where it is lossy */
 	uint64_t low, rests;
 };
 
@@ -17,74 +16,56 @@ struct question {
 	unsigned family;
 };
 
-static inline void fetch(struct lane *l, const struct question *q)
+static inline void fetch(const struct lane *l, const struct question *q)
 {
-	bool is_last = true;
+	const struct node *n;
+	unsigned shift;
 
 	if (!ref_is_node(l->ref)) {
 		tally_bucket_prefetch(l->t, ref_cell(l->ref), l->below);
-	} else {
-		const struct node *n = node_at(l->t, l->ref);
-		unsigned shift = ref_shift(l->ref);
-
-		is_last = q->rest >= shift;
-		if (shift + BRANCH_BITS != l->below)
-			l->doubted = l->ref;
-		if (!is_last)
-			__builtin_prefetch(n->refs);
-		if (is_last || l->t->is_folded)
-			__builtin_prefetch(&n->amounts[branch_of(q->key, shift)]);
+		return;
 	}
-	if (l->doubted != 0 && (is_last || l->t->is_folded))
-		__builtin_prefetch(node_at(l->t, l->doubted));
+	n = node_at(l->t, l->ref);
+	shift = ref_shift(l->ref);
+	if (shift + BRANCH_BITS != l->below)
+		__builtin_prefetch(&n->prefix);
+	if (q->rest < shift)
+		__builtin_prefetch(n->refs);
+	if (q->rest >= shift || l->t->is_folded)
+		__builtin_prefetch(&n->amounts[branch_of(q->key, shift)]);
 }
 
-/*
- * Whether the block is beside the way. The last node whose path left out branches tells that of all
- * before it, too: so where nothing was folded, only that one's prefix is looked at, in the end.
- */
-static bool is_astray(struct lane *l, const struct question *q)
+static inline bool answer(struct lane *l, uint64_t low)
 {
-	unsigned known = ref_shift(l->doubted) + BRANCH_BITS;
-	u128 apart;
-
-	if (l->doubted == 0)
-		return false;
-	apart = q->key ^ node_at(l->t, l->doubted)->prefix;
-	l->doubted = 0;
-	return above(apart, q->rest > known ? q->rest : known) != 0;
-}
-
-static inline bool answer(struct lane *l, const struct question *q, uint64_t low)
-{
-	l->low = low == 0 || is_astray(l, q) ? 0 : low;
+	l->low = low;
 	return true;
 }
 
 static inline bool step(struct lane *l, const struct question *q)
 {
 	const struct node *n;
-	unsigned shift, branch;
+	unsigned shift, known, branch;
 
 	if (ref_is_lossy(l->ref))
 		l->rests += l->amount - tally_kept(l->t, l->ref);
 	if (!ref_is_node(l->ref))
-		return answer(l, q, tally_bucket_sum(l->t, ref_cell(l->ref), q->key, q->rest));
-	if (l->t->is_folded && is_astray(l, q))
-		return true;
+		return answer(l, tally_bucket_sum(l->t, ref_cell(l->ref), q->key, q->rest));
 	n = node_at(l->t, l->ref);
 	shift = ref_shift(l->ref);
+	known = shift + BRANCH_BITS;
+	if (known != l->below &&
+	    above(q->key ^ n->prefix, q->rest > known ? q->rest : known) != 0)
+		return answer(l, 0);
 	branch = branch_of(q->key, shift);
 	if (q->rest >= shift) {
-		unsigned width =
-			q->rest >= shift + BRANCH_BITS ? BRANCHES : 1u << (q->rest - shift);
+		unsigned width = q->rest >= known ? BRANCHES : 1u << (q->rest - shift);
 
-		return answer(l, q, node_sum(n, branch & ~(width - 1), width));
+		return answer(l, node_sum(n, branch & ~(width - 1), width));
 	}
 	l->ref = n->refs[branch];
 	l->below = shift;
 	if (l->ref == 0)
-		return true;
+		return answer(l, 0);
 	if (ref_is_lossy(l->ref))
 		l->amount = n->amounts[branch];
 	fetch(l, q);
