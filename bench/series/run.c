@@ -213,7 +213,7 @@ static void measure_ring(const char *kind)
 	struct ring *r = mem_new(sizeof *r);
 	struct workload w;
 
-	workload_init(&w, kind, ADDRESSES, 4);
+	workload_init(&w, kind, 2 * ADDRESSES, 4);
 	ring_fill(r, &w);
 	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
 		double together = 0, apart = 0;

@@ -206,9 +206,8 @@ static void ask_sprayed(struct scene *s, struct told *t)
 	for (unsigned len = 36; len <= 48; len += 4)
 		for (unsigned i = 0; i < 1u << (len - 32); i += 7) {
 			unsigned each = 1u << (48 - len);
-			struct cidr block = { { (uint64_t)s->blocks[0] << 32 | (uint64_t)i * each
-										       << 16,
-						0, ADDR_V6 },
+			uint64_t first = (uint64_t)i * each << 16;
+			struct cidr block = { { (uint64_t)s->blocks[0] << 32 | first, 0, ADDR_V6 },
 					      (uint8_t)len };
 			uint64_t truth = 0;
 
