@@ -44,6 +44,7 @@ static bool is_bottom(const struct node *n)
 /* What is below each branch is folded, and the node stays. */
 static unsigned fold_branches(struct tally *t, struct node *n, unsigned shift)
 {
+	uint32_t units = t->owner.units;
 	unsigned moved = 0;
 
 	for (unsigned b = 0; b < BRANCHES; b++) {
@@ -52,6 +53,7 @@ static unsigned fold_branches(struct tally *t, struct node *n, unsigned shift)
 		moved += tally_bucket_count(t, n->refs[b]);
 		tally_bucket_fold(t, &n->refs[b], shift);
 	}
+	n->units += t->owner.units - units;
 	return moved;
 }
 

@@ -551,6 +551,29 @@ static void test_folding_ends_with_the_sum_alone(void **state)
 	}
 }
 
+/* A path's branches are folded, and it stays, until nothing costs more for its amount. */
+static void test_a_path_that_was_folded_is_not_the_next(void **state)
+{
+	struct store *store = store_new(MIB);
+	struct tally t = { .store = store };
+
+	(void)state;
+	for (uint64_t i = 0; i < 16 * 7; i++) {
+		uint64_t low = i % 16 << 12 | i;
+		struct addr a = { 0x20010db800010000, low, ADDR_V6 };
+		struct addr b = { 0x20010db800020000, low, ADDR_V6 };
+
+		assert_true(tally_add(&t, &a, 1));
+		assert_true(tally_add(&t, &b, 2));
+	}
+	assert_int_equal(tally_fold(&t), 16 * 7);
+	assert_int_equal(tally_fold(&t), 16 * 7);
+	assert_int_equal(exactly(&t, "2001:db8:1::3000/116"), 7);
+	assert_int_equal(exactly(&t, "2001:db8:2::3000/116"), 14);
+	tally_clear(&t);
+	store_free(store);
+}
+
 /* One /32 of a spray costs the others nothing: not their addresses, not their networks. */
 static void test_a_spray_leaves_others_exact(void **state)
 {
@@ -632,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_a_walk_of_a_part_is_part_of_the_walk),
 		cmocka_unit_test(test_many_windows_add_up),
 		cmocka_unit_test(test_folding_ends_with_the_sum_alone),
+		cmocka_unit_test(test_a_path_that_was_folded_is_not_the_next),
 		cmocka_unit_test(test_a_spray_leaves_others_exact),
 		cmocka_unit_test(test_a_chain_of_chosen_addresses_stays_small),
 	};
