@@ -1,7 +1,6 @@
 #include "ctl_history.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "admin/commands.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/text_json.h"
 #include "series/history.h"
 #include "series/shelf.h"
 
@@ -52,14 +52,6 @@ static void show_progress(void *owner, uint64_t done, uint64_t of)
 
 /* --- JSON ---------------------------------------------------------------------------------- */
 
-/* A name need not be text; JSON must. */
-static json_t *name_json(const char *name)
-{
-	json_t *text = json_string(name);
-
-	return text != NULL ? text : json_string("?");
-}
-
 static void dump(json_t *value)
 {
 	json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
@@ -80,7 +72,7 @@ static void begin_json(struct printer *p)
 	if (p->q->kind == QUERY_COUNT) {
 		series = json_array();
 		for (unsigned i = 0; i < p->q->series_count; i++)
-			json_array_append_new(series, name_json(p->q->series[i]));
+			json_array_append_new(series, text_json(slice_of(p->q->series[i])));
 		fputs("\"series\":", stdout);
 		dump(series);
 		printf(",\"union\":%s,", p->q->is_union ? "true" : "false");
@@ -118,7 +110,7 @@ static void end_json(struct printer *p, enum history_end end, const char *why)
 		printf("],\"complete\":%s", end == HISTORY_DONE ? "true" : "false");
 	if (end == HISTORY_FAILED) {
 		printf("%s\"error\":", p->begun ? "," : "");
-		dump(name_json(why));
+		dump(text_json(slice_of(why)));
 	}
 	puts("}");
 }
@@ -163,7 +155,7 @@ static void print_series(void *owner, const char *name, uint64_t first, uint64_t
 	shelf_time(first, from);
 	shelf_time(last, to);
 	if (p->json)
-		print_json(p, json_pack("{so ss ss}", "series", name_json(name), "first", from,
+		print_json(p, json_pack("{so ss ss}", "series", text_json(slice_of(name)), "first", from,
 					"last", to));
 	else
 		printf("%s : %s => %s\n", name, from, to);

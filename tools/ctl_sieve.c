@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -11,6 +10,7 @@
 #include "audit/audit.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/text_json.h"
 #include "policy/sieve/sieve.h"
 
 enum { EXIT_TROUBLE = 1, EXIT_SCRIPT_FAILED = 2, COUNTS_MAX = 1000, MESSAGE_MAX = 64 << 20 };
@@ -76,23 +76,6 @@ static const char *count(void *owner, const struct facts *facts, struct slice se
 		given = given_find(e, SLICE("SMTP"), block);
 	*out = given != NULL ? given->count : 0;
 	return service_fault(e, service);
-}
-
-/* What is no UTF-8 can't stand in JSON. */
-static json_t *text_json(struct slice text)
-{
-	json_t *as_is = json_stringn(text.len > 0 ? text.at : "", text.len), *cleaned;
-	char *copy;
-
-	if (as_is != NULL)
-		return as_is;
-	copy = mem_strndup(text.at, text.len);
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)copy[i] >= 0x80)
-			copy[i] = '?';
-	cleaned = json_stringn(copy, text.len);
-	free(copy);
-	return cleaned;
 }
 
 static json_t *seconds_json(uint32_t ms)

@@ -1,12 +1,10 @@
 #include "admin/view.h"
 
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/check.h"
-#include "base/mem.h"
+#include "base/text_json.h"
 
 enum { ROW_TEXT_MAX = 1024 };
 
@@ -69,23 +67,6 @@ void view_end(struct view *v)
 	put_text(v, "\n");
 }
 
-/* jansson refuses what is not UTF-8; a peer may have said it all the same. */
-static json_t *text_value(const char *text)
-{
-	json_t *value = json_string(text);
-	char *ascii;
-
-	if (value != NULL)
-		return value;
-	ascii = mem_strdup(text);
-	for (char *c = ascii; *c != '\0'; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	value = json_string(ascii);
-	free(ascii);
-	return value;
-}
-
 static int put_json(const char *text, size_t len, void *view)
 {
 	put(view, text, len);
@@ -100,7 +81,7 @@ static void json_row(struct view *v, const struct log_field *fields)
 
 	for (; fields->key != NULL; fields++)
 		json_object_set_new(row, fields->key,
-				    fields->text != NULL ? text_value(fields->text) :
+				    fields->text != NULL ? text_json(slice_of(fields->text)) :
 							   json_integer(fields->number));
 	if (v->more)
 		put_text(v, ",\n");

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 enum { CLOSE_S = 2 };
 
@@ -117,32 +118,6 @@ static void put_escaped(struct line *l, const char *text, enum log_format format
 	}
 }
 
-/* JSON must be UTF-8, and a peer may send anything: what is not becomes '?'. */
-static void make_utf8(char *text)
-{
-	unsigned char *at = (unsigned char *)text;
-
-	while (*at != 0) {
-		int more = *at < 0x80 ? 0 : (*at & 0xe0) == 0xc0 && *at >= 0xc2 ? 1
-			   : (*at & 0xf0) == 0xe0				 ? 2
-			   : (*at & 0xf8) == 0xf0 && *at <= 0xf4		 ? 3
-										 : -1;
-		int seen = 0;
-
-		while (seen < more && (at[seen + 1] & 0xc0) == 0x80)
-			seen++;
-		bool surrogate_or_overlong =
-			(more == 2 &&
-			 ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f))) ||
-			(more == 3 &&
-			 ((*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f)));
-		if (more < 0 || seen < more || surrogate_or_overlong)
-			*at++ = '?';
-		else
-			at += more + 1;
-	}
-}
-
 static void write_text(struct line *l, enum log_level level, uint64_t session, const char *said)
 {
 	char when[CLOCK_TEXT_MAX];
@@ -166,7 +141,7 @@ static void write_field(struct line *l, const struct log_field *field)
 		return;
 	}
 	snprintf(value, sizeof value, "%s", field->text);
-	make_utf8(value);
+	utf8_mend(value, strlen(value));
 	put_format(l, ",\"%s\":\"", field->key);
 	end = l->len + VALUE_MAX < VALUES_END ? l->len + VALUE_MAX : VALUES_END;
 	put_escaped(l, value, LOG_JSON, end);
@@ -185,7 +160,7 @@ static void write_json(struct line *l, enum log_level level, const char *event, 
 	for (; fields != NULL && fields->key != NULL; fields++)
 		write_field(l, fields);
 	put_text(l, ",\"message\":\"");
-	make_utf8(said);
+	utf8_mend(said, strlen(said));
 	put_escaped(l, said, LOG_JSON, MESSAGE_END);
 	put_text(l, "\"}");
 }

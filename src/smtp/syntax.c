@@ -1,6 +1,7 @@
 #include "smtp/syntax.h"
 
 #include "base/addr.h"
+#include "base/utf8.h"
 #include "smtp/smtp.h"
 
 /* Postfix's words, where it has some: they are what people search for. */
@@ -62,36 +63,12 @@ static bool take_before(struct slice *s, char c, struct slice *out)
 	return s->at > out->at + out->len;
 }
 
-/*
- * Octets of the UTF-8 character (RFC 3629) at the start of s; 0: not one, or a control. Neither the
- * long forms, nor halves of surrogate pairs, nor the controls of U+0080..U+009F.
- */
-static size_t utf8_len(struct slice s)
+/* At the start of a character: the controls of ASCII, and U+0080..U+009F. */
+static bool is_control(struct slice s)
 {
-	static const struct {
-		unsigned char mask, lead;
-		uint32_t least;
-	} forms[] = { { 0x80, 0x00, 0x20 },
-		      { 0xe0, 0xc0, 0xa0 },
-		      { 0xf0, 0xe0, 0x800 },
-		      { 0xf8, 0xf0, 0x10000 } };
 	unsigned char first = (unsigned char)*s.at;
-	uint32_t c;
-	size_t n = 0;
 
-	while (n < 4 && (first & forms[n].mask) != forms[n].lead)
-		n++;
-	if (n == 4 || n >= s.len)
-		return 0;
-	c = first & (unsigned char)~forms[n].mask;
-	for (size_t i = 1; i <= n; i++) {
-		if ((s.at[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s.at[i] & 0x3f);
-	}
-	if (c < forms[n].least || c == 0x7f || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	return n + 1;
+	return first < ' ' || first == 0x7f || (first == 0xc2 && (unsigned char)s.at[1] < 0xa0);
 }
 
 bool syntax_is_text(struct slice s)
@@ -99,7 +76,7 @@ bool syntax_is_text(struct slice s)
 	while (s.len > 0) {
 		size_t len = utf8_len(s);
 
-		if (len == 0)
+		if (len == 0 || is_control(s))
 			return false;
 		take(&s, len);
 	}
