@@ -11,7 +11,7 @@
 
 enum {
 	LINE_MAX_OCTETS = 65536, /* longer lines than RFC 5321's are common, endless ones are not */
-	READS_A_TURN = 2,	 /* of 64 KiB; then the others' turn comes */
+	READS_A_TURN = 2,	 /* of 16 KiB; then the others' turn comes */
 	OVERRUN_MAX = 64 << 20,	 /* thrown away beyond the size limit; then the session ends */
 };
 
