@@ -241,14 +241,8 @@ void window_pin(struct window *w)
 	w->ring->pins++;
 	if (w->pins++ > 0)
 		return;
-	switch (w->ring->kind) {
-	case RING_ADDRESSES:
-		w->tally.is_pinned = true;
-		break;
-	case RING_TEXTS:
+	if (w->ring->kind == RING_TEXTS)
 		w->keys.is_pinned = true;
-		break;
-	}
 }
 
 void window_unpin(struct window *w)
@@ -257,14 +251,8 @@ void window_unpin(struct window *w)
 	w->ring->pins--;
 	if (--w->pins > 0)
 		return;
-	switch (w->ring->kind) {
-	case RING_ADDRESSES:
-		w->tally.is_pinned = false;
-		break;
-	case RING_TEXTS:
+	if (w->ring->kind == RING_TEXTS)
 		w->keys.is_pinned = false;
-		break;
-	}
 	if (w->is_outside)
 		window_free(w);
 }

@@ -84,24 +84,28 @@ static bool split(struct tally *t, uint32_t *slot, u128 key, unsigned least)
 	return true;
 }
 
-/* One branch of a node that is being made. Without memory they are folded. */
-static void branch_fill(struct tally *t, uint32_t ref, unsigned branch, struct item *items,
+/* One branch of a node that is being made. false: no memory. */
+static bool branch_fill(struct tally *t, uint32_t ref, unsigned branch, const struct item *items,
 			unsigned n)
 {
 	struct node *node = node_at(t, ref);
 
-	if (n == 0)
-		return;
 	for (unsigned i = 0; i < n; i++)
 		node->amounts[branch] += items[i].amount;
 	node->refs[branch] = tally_bucket_new(t, ref_shift(ref), items, n);
-	if (node->refs[branch] == 0) {
-		node->refs[branch] = REF_LOSSY;
-		t->is_folded = true;
-	}
+	return n == 0 || node->refs[branch] != 0;
 }
 
-/* The bucket at *slot, or none, becomes a node with a bucket at each branch. false: no memory. */
+/* Of buckets, which tell all. */
+static void node_drop(struct tally *t, uint32_t ref)
+{
+	for (unsigned b = 0; b < BRANCHES; b++)
+		tally_bucket_free(t, node_at(t, ref)->refs[b]);
+	node_free(t, ref);
+}
+
+/* The bucket at *slot, or none, becomes a node with a bucket at each branch. false: no memory, and
+ * nothing was done. */
 static bool burst(struct tally *t, uint32_t *slot, u128 key, unsigned least)
 {
 	struct item items[BUCKET_MAX], sorted[BUCKET_MAX];
@@ -115,8 +119,6 @@ static bool burst(struct tally *t, uint32_t *slot, u128 key, unsigned least)
 	ref = node_new(t, key, differ, least);
 	if (ref == 0)
 		return false;
-	tally_bucket_free(t, ref_cell(*slot));
-	*slot = ref;
 	units = t->owner.units;
 	shift = ref_shift(ref);
 	for (unsigned i = 0; i < n; i++)
@@ -128,8 +130,13 @@ static bool burst(struct tally *t, uint32_t *slot, u128 key, unsigned least)
 	for (unsigned i = 0; i < n; i++)
 		sorted[at[branch_of(items[i].key, shift)]++] = items[i];
 	for (unsigned b = 0; b < BRANCHES; b++)
-		branch_fill(t, ref, b, sorted + starts[b], starts[b + 1] - starts[b]);
+		if (!branch_fill(t, ref, b, sorted + starts[b], starts[b + 1] - starts[b])) {
+			node_drop(t, ref);
+			return false;
+		}
 	node_at(t, ref)->units += t->owner.units - units;
+	tally_bucket_free(t, ref_cell(*slot));
+	*slot = ref | (*slot & REF_LOSSY);
 	return true;
 }
 
@@ -146,9 +153,7 @@ static bool collapse(struct tally *t, const struct step *s)
 	cell = tally_bucket_new(t, s->below, items, n);
 	if (cell == 0)
 		return false;
-	for (unsigned b = 0; b < BRANCHES; b++)
-		tally_bucket_free(t, s->node->refs[b]);
-	node_free(t, old);
+	node_drop(t, old);
 	*s->slot = cell | (old & REF_LOSSY);
 	return true;
 }
@@ -194,7 +199,15 @@ void tally_way_tidy(struct way *w, struct tally *t)
 
 /* --- adding --- */
 
-/* At the end of its way. false: there is a node now where it ended. */
+/* What is kept below it stays: somebody may be walking it. */
+static void make_lossy(struct tally *t, uint32_t *slot)
+{
+	*slot |= REF_LOSSY;
+	t->is_folded = true;
+}
+
+/* At the end of its way. false: there is a node now where it ended. What finds no memory is left to
+ * the rest. */
 static bool add_here(struct tally *t, uint32_t *slot, unsigned below, u128 key, uint64_t amount,
 		     bool is_kept)
 {
@@ -204,8 +217,7 @@ static bool add_here(struct tally *t, uint32_t *slot, unsigned below, u128 key, 
 	if (ref_is_node(*slot)) {
 		if (split(t, slot, key, 0))
 			return false;
-		*slot |= REF_LOSSY;
-		t->is_folded = true;
+		make_lossy(t, slot);
 		return true;
 	}
 	if (lossy && !is_kept) {
@@ -215,12 +227,12 @@ static bool add_here(struct tally *t, uint32_t *slot, unsigned below, u128 key, 
 		return true;
 	}
 	news = tally_bucket_add(t, &cell, below, key, amount);
+	if (news == BUCKET_FULL && burst(t, slot, key, 0))
+		return false;
 	if (news == BUCKET_DONE)
 		*slot = cell | lossy;
-	else if (news == BUCKET_FULL && !lossy && burst(t, slot, key, 0))
-		return false;
-	else if (!lossy)
-		tally_bucket_fold(t, slot, below);
+	else
+		make_lossy(t, slot);
 	return true;
 }
 
@@ -266,12 +278,7 @@ static bool rest_goes_on(struct tally *t, const struct way *w, u128 key, unsigne
 		return false;
 	if (ref_is_node(*w->slot))
 		return split(t, w->slot, key, least);
-	if (ref_is_lossy(*w->slot))
-		return false;
-	if (burst(t, w->slot, key, least))
-		return true;
-	tally_bucket_fold(t, w->slot, w->below);
-	return false;
+	return burst(t, w->slot, key, least);
 }
 
 static bool add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
@@ -292,8 +299,7 @@ static bool add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
 		goes_on = rest_goes_on(t, &w, key, least);
 		tally_way_account(&w, t, units);
 	} while (goes_on);
-	*w.slot |= REF_LOSSY;
-	t->is_folded = true;
+	make_lossy(t, w.slot);
 	way_add(&w, t, family, amount);
 	return true;
 }

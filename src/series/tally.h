@@ -13,7 +13,8 @@
  * is giving back chunks, whatever is in them. No roots are laid out beforehand: an empty tally has
  * no memory.
  *
- * Nothing here locks, reads a clock or fails for want of memory: what finds none is folded.
+ * Nothing here locks, reads a clock or fails for want of memory: what finds none is left to a rest,
+ * and nothing that is known gives way to it but in tally_fold.
  */
 #ifndef SERIES_TALLY_H
 #define SERIES_TALLY_H
@@ -33,7 +34,6 @@ struct tally {
 	uint32_t roots[TALLY_FAMILIES];
 	uint64_t sums[TALLY_FAMILIES];
 	bool is_folded;	 /* something in it is not exact any more */
-	bool is_pinned;	 /* somebody walks it in turns: it must not be folded meanwhile */
 	bool is_packing; /* memory is being put together, and folding waits its turn */
 	struct addr packed; /* so far; ADDR_NONE: from the start */
 	struct store_owner owner;
@@ -70,7 +70,8 @@ enum { TALLY_TURN = 64 };
 /*
  * The next few entries of first..last (of one family) in address order, and where to go on; a rest
  * comes before the addresses in its block, and is told where all of its block is asked for. Give
- * back *first as it was left; 0: no more. A walk that must see everything once pins the tally.
+ * back *first as it was left; 0: no more. A walk that must see everything once keeps it from being
+ * folded meanwhile.
  */
 unsigned tally_next(const struct tally *t, struct addr *first, const struct addr *last,
 		    struct tally_entry out[TALLY_TURN]);

@@ -92,7 +92,7 @@ static unsigned fold_here(struct tally *t, uint32_t *slot, unsigned below)
 		return moved > 0 ? moved : fold_node(t, slot, below);
 	}
 	moved = tally_bucket_count(t, ref_cell(*slot));
-	if (ref_is_lossy(*slot)) {
+	if (ref_is_lossy(*slot) && moved <= LOSSY_MAX) {
 		tally_bucket_free(t, ref_cell(*slot));
 		*slot = REF_LOSSY;
 	} else {

@@ -452,6 +452,36 @@ static void test_what_was_walked_can_be_loaded(void **state)
 	free(again);
 }
 
+/* A rest within a rest, and more addresses in them than one bucket has. */
+static void test_what_is_below_a_rest_is_told_apart_again(void **state)
+{
+	static const char *const rests[] = { "10.1.0.0/16", "10.1.2.0/24", "0.0.0.0/0" };
+	struct store *store = store_new(MIB);
+	struct tally t = { .store = store };
+	struct cidr address, block = block_of("10.1.2.0/24");
+	struct bounds b;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(tally_load(&t, &(struct tally_entry){ block_of(rests[i]), 1000 }));
+	for (uint32_t i = 0; i < 200; i++) {
+		struct addr a = v4(0x0a010200 + i);
+
+		assert_true(tally_load(&t, &(struct tally_entry){ { a, 32 }, 1 + i }));
+	}
+	for (uint32_t i = 0; i < 200; i++) {
+		address.addr = v4(0x0a010200 + i);
+		address.len = 32;
+		b = tally_sum(&t, &address);
+		assert_int_equal(b.low, 1 + i);
+		assert_int_equal(b.high, 1 + i + 3000);
+	}
+	b = tally_sum(&t, &block);
+	assert_int_equal(b.low, 200 * 201 / 2 + 1000);
+	assert_int_equal(b.high, b.low + 2000);
+	store_free(store);
+}
+
 static void test_a_walk_of_a_part_is_part_of_the_walk(void **state)
 {
 	(void)state;
@@ -574,6 +604,30 @@ static void test_a_path_that_was_folded_is_not_the_next(void **state)
 	store_free(store);
 }
 
+/* Somebody may be walking it: only tally_fold gives up what is known. */
+static void test_what_finds_no_memory_takes_none_from_others(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < ADDRESS_KINDS; kind++) {
+		struct scene *s = scene_new(kind, 16 << 10);
+		unsigned known;
+
+		while (!s->tally.is_folded && s->truth.used < POOL / 2)
+			add(s);
+		for (known = s->truth.used - 1; s->truth.used < POOL && known-- > 0;) {
+			struct cidr block = cidr_of(&s->truth.list[known].addr, 128);
+			uint64_t least = s->truth.list[known].amount;
+
+			add(s);
+			add(s);
+			if (tally_sum(&s->tally, &block).low < least)
+				fail_msg("%s: %u is forgotten", s->name, known);
+		}
+		ask_around(s);
+		scene_free(s);
+	}
+}
+
 /* One /32 of a spray costs the others nothing: not their addresses, not their networks. */
 static void test_a_spray_leaves_others_exact(void **state)
 {
@@ -652,10 +706,12 @@ int main(void)
 		cmocka_unit_test(test_D58_taking_stops_at_nothing),
 		cmocka_unit_test(test_a_rest_is_anywhere_in_its_block),
 		cmocka_unit_test(test_what_was_walked_can_be_loaded),
+		cmocka_unit_test(test_what_is_below_a_rest_is_told_apart_again),
 		cmocka_unit_test(test_a_walk_of_a_part_is_part_of_the_walk),
 		cmocka_unit_test(test_many_windows_add_up),
 		cmocka_unit_test(test_folding_ends_with_the_sum_alone),
 		cmocka_unit_test(test_a_path_that_was_folded_is_not_the_next),
+		cmocka_unit_test(test_what_finds_no_memory_takes_none_from_others),
 		cmocka_unit_test(test_a_spray_leaves_others_exact),
 		cmocka_unit_test(test_a_chain_of_chosen_addresses_stays_small),
 	};
