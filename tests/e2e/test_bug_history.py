@@ -164,6 +164,31 @@ class Series(History):
             self.assertEqual(self.kept(d, series, block=key), 0, series)
 
 
+class Names(History):
+    def test_misspelt_functions_are_told_at_load(self):
+        """A published sample asks for msys.audit.connection, and nothing noticed."""
+        good = dict(sieve={"ehlo_phase1": 'ec_log "old";'}, lua=None)
+        d = self.daemon(audit='monitors = ( "60,1" )', **good)
+        for shape, complaint in (
+                (dict(sieve={"ehlo_phase1": '\n$n = ec_ip_conections "0";'}),
+                 r'ehlo_phase1\.sieve:2:6: unknown function "ec_ip_conections", did you mean "ec_ip_connections"\?'),
+                (dict(lua={"m": lua(callout("ehlo", "str, ac, vctx", "msys.audit.conections('60,1')"))}),
+                 r'm\.lua:6: unknown name "msys\.audit\.conections", did you mean "connections"\?'),
+                (dict(lua={"m": defining("'s', 'cidr', 60, 5", callouts=callout(
+                    "ehlo", "str, ac, vctx", "msys.audit_series.incr('s')"))}),
+                 r'm\.lua:10: unknown name "msys\.audit_series\.incr"')):
+            before = len(d.lines)
+            d.configure(**dict(good, **shape))
+            self.assertFalse(d.reload())
+            d.wait_for_log(complaint, before)
+            self.come(d)
+            d.wait_for_log("old", before)
+        d.configure(lua={"m": lua(callout("ehlo", "str, ac, vctx", "print(msys.audit.connection('60,1') .. ' came')"))})
+        self.assertTrue(d.reload())
+        self.come(d)
+        d.wait_for_log(r"\d came")  # D107
+
+
 class BothFamilies(History):
     """haraka-plugin-limit's branch for IPv6 was never taken; the original's functions did nothing there before 3.4."""
 

@@ -69,8 +69,7 @@ static const char *operator_at(const char *at, const char *end)
 	return NULL;
 }
 
-/* Past one token, or a piece of one, with "!=" made "~=". */
-static char *skip_token(char *at, char *end, const char **instead_out)
+char *lua_token_skip(char *at, char *end, const char **instead_out)
 {
 	size_t bracket = long_bracket(at, end);
 	bool equals = at + 1 < end && at[1] == '=';
@@ -98,7 +97,7 @@ bool lua_dialect(char *text, size_t len, unsigned *line_out, const char **instea
 	if (at < end && *at == '#') /* "#!" */
 		at = skip_line(at, end);
 	while (at < end) {
-		char *next = skip_token(at, end, instead_out);
+		char *next = lua_token_skip(at, end, instead_out);
 
 		if (*instead_out)
 			return false;

@@ -119,8 +119,11 @@ bool lua_worker_open(struct lua_worker *w, const struct policy_stanza *stanza,
 	lua_boxes_open(w->L);
 	lua_objects_open(w);
 	lua_msys_open(w->L);
+	lua_names_begin(w->L);
 	for (unsigned i = 0; i < stanza->script_count; i++)
 		good = script_load(w, &stanza->scripts[i], complaints) && good;
+	if (good)
+		good = lua_names_end(w->L, complaints);
 	w->ready = good;
 	return good;
 }

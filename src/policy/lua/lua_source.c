@@ -97,6 +97,8 @@ bool lua_source_load(lua_State *L, const char *path)
 	}
 	text[len] = '\0';
 	good = compile(L, text, (size_t)len, lua_pushfstring(L, "@%s", path));
+	if (good)
+		lua_names_note(L, text, (size_t)len, path);
 	lua_replace(L, -3);
 	lua_pop(L, 1);
 	return good;

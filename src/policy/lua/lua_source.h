@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/complain.h"
+
 enum { LUA_SOURCE_MAX = 4 << 20 };
 
 /*
@@ -20,6 +22,8 @@ enum { LUA_SOURCE_MAX = 4 << 20 };
  * to write instead.
  */
 bool lua_dialect(char *text, size_t len, unsigned *line_out, const char **instead_out);
+/* Past one token, or a piece of one, at its beginning; the same there. */
+char *lua_token_skip(char *at, char *end, const char **instead_out);
 
 void lua_source_open(lua_State *L);
 
@@ -31,6 +35,15 @@ void lua_source_path(lua_State *L, const char *directory);
  * becomes the chunk's name in full.
  */
 bool lua_source_load(lua_State *L, const char *path);
+
+/*
+ * Which msys.* names files use that are loaded between begin and end; in the end each must be there.
+ * false: there are complaints.
+ */
+void lua_names_begin(lua_State *L);
+void lua_names_note(lua_State *L, char *text, size_t len, const char *file);
+bool lua_names_end(lua_State *L, struct complaints *complaints)
+	__attribute__((warn_unused_result));
 
 /* Of "FILE:7: what": 7, and `what`. Line 0 when there is no place in it. */
 const char *lua_source_place(const char *message, unsigned *line_out);
