@@ -211,6 +211,14 @@ static const char *monitor_fault(const struct value *v)
 }
 
 /* What is no number is the row's to complain about. */
+static const char *delay_fault(const struct value *v)
+{
+	double seconds;
+
+	return value_to_decimal(v, &seconds) == NULL && seconds < 0 ? "a delay cannot be negative"
+								     : NULL;
+}
+
 static const char *code_fault(const struct value *v)
 {
 	int64_t code;
@@ -236,6 +244,7 @@ static const struct {
 	{ "ec_ip_connections_cluster", 1, mask_fault },
 	{ "ec_ip_receptions_cluster", 1, mask_fault },
 	{ "ec_ip_rejections_cluster", 1, mask_fault },
+	{ "ec_tarpit", 0, delay_fault },
 	{ "ec_action", 0, code_fault },
 	{ "ec_disconnect", 0, code_fault },
 };

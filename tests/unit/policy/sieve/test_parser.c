@@ -98,6 +98,8 @@ static const struct {
 	  "a.sieve:1:6: audit_service takes 2 arguments, not 1\n" },
 	{ "not a number", "ec_action \"abc\" \"x\";",
 	  "a.sieve:1:11: argument 1 of ec_action: the text is not a number\n" },
+	{ "D34 a negative delay", "ec_tarpit -0.5; ec_tarpit 0; ec_tarpit $d;",
+	  "a.sieve:1:11: argument 1 of ec_tarpit: a delay cannot be negative\n" },
 	{ "no reply code", "ec_disconnect 354 \"x\"; ec_action \"99\" \"x\"; ec_action $c \"x\";",
 	  "a.sieve:1:15: argument 1 of ec_disconnect: a reply code is 200 to 299 or 400 to 599\n"
 	  "a.sieve:1:34: argument 1 of ec_action: a reply code is 200 to 299 or 400 to 599\n" },

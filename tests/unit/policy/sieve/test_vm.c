@@ -246,7 +246,7 @@ static const struct {
 	  SAY "1: Sieve error, going on: a hash is not a list\n" SAY "1: <>\n" },
 	{ "no such mode", "ec_error_mode \"maybe\";", 0,
 	  "error 421 \"the mode is \"continue\" or \"fail\"\" a.sieve:1\n" },
-	{ "D34 a negative delay", "ec_tarpit \"-1\";", 0,
+	{ "D34 a negative delay", "$d = -1; ec_tarpit $d;", 0,
 	  "error 421 \"a delay cannot be negative\" a.sieve:1\n" },
 };
 
