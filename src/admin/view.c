@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/text_json.h"
 
@@ -101,7 +102,7 @@ static void text_row(struct view *v, const char *format, va_list args)
 
 	vsnprintf(line, sizeof line, format, args);
 	for (c = line; *c != '\0'; c++) {
-		if ((unsigned char)*c >= 32 && *c != 127)
+		if (!ascii_is_control(*c))
 			continue;
 		snprintf(escaped, sizeof escaped, "\\x%02x", (unsigned char)*c);
 		put(v, from, (size_t)(c - from));

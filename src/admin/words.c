@@ -1,5 +1,7 @@
 #include "admin/words.h"
 
+#include "base/ascii.h"
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
@@ -8,7 +10,7 @@ static bool is_blank(char c)
 static bool has_control(const char *line, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (((unsigned char)line[i] < 32 && line[i] != '\t') || line[i] == 127)
+		if (ascii_is_control(line[i]) && line[i] != '\t')
 			return true;
 	return false;
 }

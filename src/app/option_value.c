@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "app/options.h"
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "series/series.h"
@@ -215,7 +216,7 @@ char *option_domain(struct conf *conf, const char *text)
 		return NULL;
 	folded = conf_copy(conf, slice_of(text));
 	for (char *at = folded; *at; at++)
-		*at = (char)(*at >= 'A' && *at <= 'Z' ? *at + ('a' - 'A') : *at);
+		*at = ascii_lower(*at);
 	return folded;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 
 enum { DIGITS_MAX = 18 }; /* cannot overflow */
@@ -12,20 +13,20 @@ bool slice_equal(struct slice a, struct slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
-static char fold(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 /* strncasecmp() would stop at a NUL and ask the locale. */
 bool slice_equal_nocase(struct slice a, struct slice b)
 {
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++)
-		if (fold(a.at[i]) != fold(b.at[i]))
+		if (ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
 			return false;
 	return true;
+}
+
+bool slice_has(struct slice s, char c)
+{
+	return s.len > 0 && memchr(s.at, c, s.len) != NULL;
 }
 
 struct slice slice_trim(struct slice s)

@@ -28,6 +28,7 @@ static inline struct slice slice_of(const char *text)
 
 bool slice_equal(struct slice a, struct slice b);
 bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII */
+bool slice_has(struct slice s, char c);
 struct slice slice_trim(struct slice s);		 /* blanks and tabs, both ends */
 /* The part before the first `sep`; *rest_out gets what follows it, empty when there was none. */
 struct slice slice_cut(struct slice s, char sep, struct slice *rest_out);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -108,8 +109,8 @@ static void put_escaped(struct line *l, const char *text, enum log_format format
 {
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
-		bool plain =
-			c >= 32 && c != 127 && !(format == LOG_JSON && (c == '"' || c == '\\'));
+		bool plain = !ascii_is_control(*text) &&
+			     !(format == LOG_JSON && (c == '"' || c == '\\'));
 		char escaped[8];
 
 		if (!(plain ? put(l, text, 1, end)

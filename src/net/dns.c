@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include <uthash.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -442,7 +443,7 @@ static struct dns_query *look_up(struct dns *dns, const char *name, bool is_mx,
 	struct answer *a;
 
 	for (char *c = key + 1; *c != '\0'; c++)
-		*c = *c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c;
+		*c = ascii_lower(*c);
 	a = answer_find(dns, key);
 	*q = *as;
 	q->answer = a != NULL ? a : answer_new(dns, key, is_mx);

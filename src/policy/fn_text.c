@@ -1,6 +1,8 @@
 /* Strings taken apart and put together (behaviour 6.3). */
 #include "policy/fn.h"
 
+#include "base/ascii.h"
+
 static enum fn_status full(struct fn_call *call)
 {
 	return fn_failed(call, "%s", value_no_memory);
@@ -159,11 +161,8 @@ static enum fn_status tolower_ascii(struct fn_call *call)
 
 	if (to == NULL)
 		return full(call);
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.at[i];
-
-		to[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-	}
+	for (size_t i = 0; i < text.len; i++)
+		to[i] = ascii_lower(text.at[i]);
 	return FN_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -36,10 +37,10 @@ static bool spf_parse(struct slice name, struct spf *out)
 {
 	size_t i = 1;
 
-	if (name.len == 0 || memchr("slodicpvht", name.at[0], 10) == NULL)
+	if (name.len == 0 || !slice_has(SLICE("slodicpvht"), name.at[0]))
 		return false;
 	*out = (struct spf){ .letter = name.at[0] };
-	for (; i < name.len && name.at[i] >= '0' && name.at[i] <= '9'; i++) {
+	for (; i < name.len && ascii_is_digit(name.at[i]); i++) {
 		out->keep = out->keep * 10 + (unsigned)(name.at[i] - '0');
 		if (out->keep > SPF_PARTS_MAX)
 			out->keep = SPF_PARTS_MAX;
@@ -52,7 +53,7 @@ static bool spf_parse(struct slice name, struct spf *out)
 	}
 	out->delims = (struct slice){ name.at + i, name.len - i };
 	for (; i < name.len; i++) {
-		if (memchr(".-+,/_=", name.at[i], 7) == NULL)
+		if (!slice_has(SLICE(".-+,/_="), name.at[i]))
 			return false;
 	}
 	return true;
@@ -134,7 +135,7 @@ static unsigned split(struct slice text, struct slice delims, struct slice part[
 	size_t start = 0;
 
 	for (size_t i = 0; i < text.len && n < SPF_PARTS_MAX - 1; i++) {
-		if (memchr(delims.at, text.at[i], delims.len) == NULL)
+		if (!slice_has(delims, text.at[i]))
 			continue;
 		part[n++] = (struct slice){ text.at + start, i - start };
 		start = i + 1;

@@ -1,7 +1,8 @@
 #include "policy/value.h"
 
-#include <ctype.h>
 #include <stdlib.h>
+
+#include "base/ascii.h"
 
 /*
  * A hash lives in the arena of its run, and uthash with it: what uthash gives back stays there
@@ -78,11 +79,6 @@ const char *value_to_string(struct arena *a, const struct value *v, struct slice
 	return "a hash is not a string";
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* A number's text, and where its whole part ends: blanks around, a sign, digits, a fraction. */
 static bool number_scan(struct slice text, struct slice *number_out, size_t *whole_out)
 {
@@ -91,13 +87,13 @@ static bool number_scan(struct slice text, struct slice *number_out, size_t *who
 
 	if (s.len > 0 && (s.at[0] == '-' || s.at[0] == '+'))
 		i++;
-	for (start = i; i < s.len && is_digit(s.at[i]);)
+	for (start = i; i < s.len && ascii_is_digit(s.at[i]);)
 		i++;
 	if (i == start)
 		return false;
 	*whole_out = i;
 	if (i < s.len && s.at[i] == '.') {
-		for (start = ++i; i < s.len && is_digit(s.at[i]);)
+		for (start = ++i; i < s.len && ascii_is_digit(s.at[i]);)
 			i++;
 		if (i == start)
 			return false;
@@ -117,7 +113,7 @@ bool number_parse(struct slice text, int64_t *out)
 	for (size_t i = 0; i < whole; i++) {
 		int digit = s.at[0] == '-' ? '0' - s.at[i] : s.at[i] - '0';
 
-		if (!is_digit(s.at[i]))
+		if (!ascii_is_digit(s.at[i]))
 			continue; /* the sign */
 		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, digit, &n))
 			return false;
@@ -135,7 +131,7 @@ bool size_parse(struct slice text, uint64_t *out)
 	uint64_t n;
 
 	if (digits.len > 1)
-		suffix = strchr(suffixes, tolower((unsigned char)digits.at[digits.len - 1]));
+		suffix = strchr(suffixes, ascii_lower(digits.at[digits.len - 1]));
 	if (suffix != NULL && *suffix != '\0') {
 		shift = 10 * (unsigned)(suffix - suffixes);
 		digits = slice_trim((struct slice){ digits.at, digits.len - 1 });

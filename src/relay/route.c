@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <uthash.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 
 enum { DOMAIN_MAX = 255 };
@@ -70,8 +71,7 @@ static bool fold(struct slice domain, char out[DOMAIN_MAX + 1])
 	if (domain.len > DOMAIN_MAX)
 		return false;
 	for (size_t i = 0; i < domain.len; i++)
-		out[i] = domain.at[i] >= 'A' && domain.at[i] <= 'Z' ? domain.at[i] + ('a' - 'A')
-								    : domain.at[i];
+		out[i] = ascii_lower(domain.at[i]);
 	out[domain.len] = '\0';
 	return true;
 }

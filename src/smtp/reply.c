@@ -3,18 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "smtp/smtp.h"
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 /* What may stand in a reply's line: a blank takes the place of anything that could end it. */
 static char printable(char c)
 {
-	return (unsigned char)c < ' ' || c == 0x7f ? ' ' : c;
+	return ascii_is_control(c) ? ' ' : c;
 }
 
 void reply_free(struct reply *r)
@@ -52,12 +48,12 @@ size_t reply_enhanced_len(struct slice text, unsigned code)
 	size_t i = 2;
 
 	if (text.len < 2 || text.at[1] != '.' || (unsigned)(text.at[0] - '0') != code / 100 ||
-	    memchr("245", text.at[0], 3) == NULL)
+	    !slice_has(SLICE("245"), text.at[0]))
 		return 0;
 	for (int part = 0; part < 2; part++) {
 		size_t start = i;
 
-		while (i < text.len && i - start < 3 && is_digit(text.at[i]))
+		while (i < text.len && i - start < 3 && ascii_is_digit(text.at[i]))
 			i++;
 		if (i == start)
 			return 0;
@@ -137,8 +133,8 @@ void reply_reader_free(struct reply_reader *r)
 /* 0: not a code that a server may send here. */
 static unsigned read_code(struct slice line)
 {
-	if (line.len < 3 || line.at[0] < '2' || line.at[0] > '5' || !is_digit(line.at[1]) ||
-	    !is_digit(line.at[2]))
+	if (line.len < 3 || line.at[0] < '2' || line.at[0] > '5' || !ascii_is_digit(line.at[1]) ||
+	    !ascii_is_digit(line.at[2]))
 		return 0;
 	return (unsigned)((line.at[0] - '0') * 100 + (line.at[1] - '0') * 10 + line.at[2] - '0');
 }

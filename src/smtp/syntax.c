@@ -1,6 +1,7 @@
 #include "smtp/syntax.h"
 
 #include "base/addr.h"
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "smtp/smtp.h"
 
@@ -24,7 +25,7 @@ struct command command_split(struct slice line)
 
 static bool is_alnum(char c)
 {
-	return (unsigned char)((c | 0x20) - 'a') < 26 || (unsigned char)(c - '0') < 10;
+	return ascii_is_letter(c) || ascii_is_digit(c);
 }
 
 static bool is_8bit(char c)
@@ -66,9 +67,8 @@ static bool take_before(struct slice *s, char c, struct slice *out)
 /* At the start of a character: the controls of ASCII, and U+0080..U+009F. */
 static bool is_control(struct slice s)
 {
-	unsigned char first = (unsigned char)*s.at;
-
-	return first < ' ' || first == 0x7f || (first == 0xc2 && (unsigned char)s.at[1] < 0xa0);
+	return ascii_is_control(*s.at) ||
+	       ((unsigned char)s.at[0] == 0xc2 && (unsigned char)s.at[1] < 0xa0);
 }
 
 bool syntax_is_text(struct slice s)
@@ -126,9 +126,9 @@ static bool is_literal(struct slice s)
 		take(&s, tag.len);
 	/* addr_parse() knows more forms than these two. */
 	for (size_t i = 0; i < s.len; i++)
-		if (memchr("0123456789abcdefABCDEF:.", s.at[i], 24) == NULL)
+		if (!slice_has(SLICE("0123456789abcdefABCDEF:."), s.at[i]))
 			return false;
-	return s.len > 0 && is_v6 == (memchr(s.at, ':', s.len) != NULL) &&
+	return s.len > 0 && is_v6 == slice_has(s, ':') &&
 	       addr_parse(s, &ignored) == NULL;
 }
 

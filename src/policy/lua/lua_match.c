@@ -327,7 +327,7 @@ const char *lua_match_at(struct lua_match *m, const char *at)
 bool lua_match_is_plain(struct slice pattern)
 {
 	for (size_t i = 0; i < pattern.len; i++)
-		if (memchr("^$*+?.([%-", pattern.at[i], 10))
+		if (slice_has(SLICE("^$*+?.([%-"), pattern.at[i]))
 			return false;
 	return true;
 }

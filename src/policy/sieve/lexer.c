@@ -1,5 +1,6 @@
 #include "policy/sieve/lexer.h"
 
+#include "base/ascii.h"
 #include "policy/sieve/limits.h"
 
 static const char *const token_names[] = {
@@ -45,19 +46,14 @@ void sieve_lexer_init(struct lexer *lexer, struct slice source)
 	*lexer = (struct lexer){ .at = source.at, .end = end, .line_start = source.at, .line = 1 };
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_name_start(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+	return ascii_is_letter(c) || c == '_';
 }
 
 static bool is_name(char c)
 {
-	return is_name_start(c) || is_digit(c);
+	return is_name_start(c) || ascii_is_digit(c);
 }
 
 static char peek(const struct lexer *lexer, size_t ahead)
@@ -236,12 +232,12 @@ static struct token number(struct lexer *lexer)
 	token.text.at = lexer->at;
 	if (!is_plain)
 		lexer->at++;
-	for (; is_digit(peek(lexer, 0)); lexer->at++)
+	for (; ascii_is_digit(peek(lexer, 0)); lexer->at++)
 		too_large |= __builtin_mul_overflow(token.number, 10, &token.number) ||
 			     __builtin_add_overflow(token.number, *lexer->at - '0', &token.number);
-	if (peek(lexer, 0) == '.' && is_digit(peek(lexer, 1))) {
+	if (peek(lexer, 0) == '.' && ascii_is_digit(peek(lexer, 1))) {
 		is_plain = false;
-		for (lexer->at++; is_digit(peek(lexer, 0));)
+		for (lexer->at++; ascii_is_digit(peek(lexer, 0));)
 			lexer->at++;
 	}
 	token.text.len = (size_t)(lexer->at - token.text.at);
@@ -285,7 +281,7 @@ struct token sieve_lexer_next(struct lexer *lexer)
 		return named(lexer, TOKEN_VARIABLE, 1);
 	if (c == ':')
 		return named(lexer, TOKEN_TAG, 1);
-	if (is_digit(c) || (c == '-' && is_digit(peek(lexer, 1))))
+	if (ascii_is_digit(c) || (c == '-' && ascii_is_digit(peek(lexer, 1))))
 		return number(lexer);
 	opening = multiline_opening(lexer);
 	if (opening > 0)

@@ -1,5 +1,6 @@
 #include "policy/sieve/match.h"
 
+#include "base/ascii.h"
 #include "policy/sieve/regex.h"
 
 enum { STEPS_REGEX = 20, STEPS_REGEX_NEW = 500, BYTES_A_STEP = 64, GLOB_MOVES_A_STEP = 16 };
@@ -89,11 +90,6 @@ const char *sieve_comparator_name(enum comparator comparator)
 	return comparators[comparator];
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 struct number sieve_number(struct slice text)
 {
 	struct number n = { .is_whole = true };
@@ -101,10 +97,10 @@ struct number sieve_number(struct slice text)
 	bool negative;
 	size_t i = 0;
 
-	while (i < text.len && !is_digit(text.at[i]))
+	while (i < text.len && !ascii_is_digit(text.at[i]))
 		i++;
 	negative = i > 0 && i < text.len && text.at[i - 1] == '-';
-	for (; i < text.len && is_digit(text.at[i]); i++) {
+	for (; i < text.len && ascii_is_digit(text.at[i]); i++) {
 		int digit = text.at[i] - '0';
 
 		n.real = n.real * 10 + digit;
@@ -116,9 +112,9 @@ struct number sieve_number(struct slice text)
 	}
 	if (n.is_whole)
 		n.real = (double)n.whole; /* the nearest one, which a sum of digits may miss */
-	if (i + 1 < text.len && text.at[i] == '.' && is_digit(text.at[i + 1])) {
+	if (i + 1 < text.len && text.at[i] == '.' && ascii_is_digit(text.at[i + 1])) {
 		n.is_whole = false;
-		for (i++; i < text.len && is_digit(text.at[i]) && scale < 1e18; i++) {
+		for (i++; i < text.len && ascii_is_digit(text.at[i]) && scale < 1e18; i++) {
 			scale *= 10;
 			n.real = n.real * 10 + (text.at[i] - '0');
 		}
@@ -186,7 +182,7 @@ static bool fold(struct arena *arena, struct slice *s)
 	if (at == NULL)
 		return false;
 	for (size_t i = 0; i < s->len; i++)
-		at[i] = s->at[i] >= 'A' && s->at[i] <= 'Z' ? (char)(s->at[i] | 0x20) : s->at[i];
+		at[i] = ascii_lower(s->at[i]);
 	s->at = at;
 	return true;
 }

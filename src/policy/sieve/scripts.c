@@ -163,7 +163,7 @@ char *sieve_scripts_path(const struct program *from, struct slice path)
 	const char *slash = strrchr(from->file, '/');
 	int dir_len = slash != NULL ? (int)(slash - from->file) + 1 : 0;
 
-	if (path.len == 0 || path.len >= PATH_MAX || memchr(path.at, '\0', path.len) != NULL)
+	if (path.len == 0 || path.len >= PATH_MAX || slice_has(path, '\0'))
 		return NULL;
 	while (path.len > 2 && memcmp(path.at, "./", 2) == 0)
 		path = (struct slice){ path.at + 2, path.len - 2 };

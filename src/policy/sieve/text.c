@@ -1,5 +1,6 @@
 #include "policy/sieve/text.h"
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "policy/sieve/limits.h"
 
@@ -42,9 +43,8 @@ static bool is_plain_name(struct slice name)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.at[i];
-		bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 
-		if (!is_letter && (i == 0 || c < '0' || c > '9'))
+		if (!ascii_is_letter(c) && c != '_' && (i == 0 || !ascii_is_digit(c)))
 			return false;
 	}
 	return name.len > 0 && name.len <= SIEVE_NAME_MAX;
@@ -61,7 +61,7 @@ static bool take_braces(struct splitter *s, bool *fits_out)
 		return false;
 	inside.len = (size_t)(close - inside.at);
 	if (kind == PART_VARIABLE ? !is_plain_name(inside)
-				  : memchr(inside.at, '\\', inside.len) != NULL)
+				  : slice_has(inside, '\\'))
 		return false;
 	*fits_out = end_plain(s) && add_part(s, kind, inside);
 	s->at += inside.len + 3;

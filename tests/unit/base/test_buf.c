@@ -36,6 +36,15 @@ static void test_slice_equal(void **state)
 			fail_msg("%s", cases[i].name);
 }
 
+static void test_slice_has(void **state)
+{
+	(void)state;
+	assert_true(slice_has(SLICE("a\0b"), 'b'));
+	assert_true(slice_has(SLICE("a\0b"), '\0'));
+	assert_false(slice_has(SLICE("ab"), '\0'));
+	assert_false(slice_has((struct slice){ NULL, 0 }, '\0'));
+}
+
 static void test_slice_trim(void **state)
 {
 	(void)state;
@@ -156,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slice_equal),
+		cmocka_unit_test(test_slice_has),
 		cmocka_unit_test(test_slice_trim),
 		cmocka_unit_test(test_slice_cut),
 		cmocka_unit_test(test_slice_number),
