@@ -331,11 +331,11 @@ static enum fn_status add_named(struct fn_call *call)
 		return FN_OK;
 	if (s == NULL || series_is_builtin(s)) /* which it refuses */
 		s = series_open(all_of(call), name, monitor, &wrong);
-	if (s != NULL && serialize != 0)
-		wrong = series_set_serialize(s);
 	key.block = cidr_of(&addr, addr_bits(&addr));
-	if (wrong == NULL)
+	if (s != NULL)
 		wrong = series_add(s, &key, amount, NULL);
+	if (wrong == NULL && serialize != 0) /* it is counted, whatever comes of the journal (D56) */
+		wrong = series_set_serialize(s);
 	return wrong == NULL ? FN_OK : fn_failed(call, "%s: %s", call->fn->name, wrong);
 }
 

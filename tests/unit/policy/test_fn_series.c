@@ -260,6 +260,13 @@ static void test_sieve_named(void **state)
 			    KEY("period_start", STR("0")), KEY("period_end", NUM(5)),
 			    KEY("mask", NUM(24)), KEY("ip", STR("192.0.2.1")) },
 		  .want = "8" },
+		{ "D68 there is one journal of a name", "audit_series_add",
+		  .hash = { KEY("series", STR("bad")), KEY("monitor", STR("600,7")),
+			    KEY("serialize", NUM(1)) },
+		  .want = "!audit_series_add: series bad of another monitor is journalled "
+			  "already" },
+		{ "D56 it was counted all the same", "audit_series",
+		  { STR("bad"), STR("600,7") }, .want = "1" },
 		{ "D53 an unknown key", "audit_series_add",
 		  .hash = { KEY("series", STR("bad")), KEY("counts", NUM(5)) },
 		  .want = "!audit_series_add has no option \"counts\"" },
