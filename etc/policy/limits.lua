@@ -33,7 +33,8 @@ local rates = {
     { event = "receptions",  block = "/32", most = 200,  text = "message rate limit exceeded" },
     { event = "receptions",  block = "/24", most = 2000, text = "message rate limit exceeded" },
   },
-  -- Unknown recipients, above all: who guesses addresses is refused a lot.
+  -- Unknown recipients, above all: who guesses addresses is refused a lot. What is refused here
+  -- counts as well, so who goes on all the same stays out.
   rcptto = {
     { event = "rejections",  block = "/32", most = 50,   text = "rejection limit exceeded" },
     { event = "rejections",  block = "/24", most = 500,  text = "rejection limit exceeded" },
