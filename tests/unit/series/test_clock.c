@@ -28,7 +28,7 @@ enum {
 	KEPT = 5, /* windows before the current one */
 	WINDOW_MS = SECONDS * 1000,
 	HOSTS = 6,
-	TURNS = 3000,
+	TURNS = 1000,
 	JOURNALS_MAX = 4096,
 	KINDS = 3, /* addresses and texts that Lua defined, and what is built in */
 };
@@ -188,7 +188,9 @@ static void task_done(struct keeper_task *task)
 
 static void ask(enum keeper_work work, const char *series, const char *file)
 {
-	struct keeper_task task = { .work = work, .series = series, .file = file, .done = task_done };
+	struct keeper_task task = {
+		.work = work, .series = series, .file = file, .done = task_done,
+	};
 
 	keeper_ask(w.keeper, &task);
 	keeper_turn(w.keeper);
@@ -257,8 +259,8 @@ static void expect_sums(unsigned host)
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		unsigned last = kind < KINDS - 1 ? KEPT - 1 : KEPT; /* D44 */
 
-		for (unsigned back = 0; back <= last; back++)
-			assert_int_equal(sum_of(kind, host, back, back), want_sum(host, back, back));
+		for (unsigned n = 0; n <= last; n++)
+			assert_int_equal(sum_of(kind, host, n, n), want_sum(host, n, n));
 		assert_int_equal(sum_of(kind, host, 0, last), want_sum(host, 0, last));
 		assert_null(series_sliding(nth(kind), &key, &b)); /* D46 */
 		assert_int_equal(b.low, (uint64_t)sliding);
