@@ -61,6 +61,8 @@ FAULTS = (
     ("T1 leading zero", ESMTP % "" + "\nWorkers = @08", "0"),
     ("D53 a monitor twice", ESMTP % "" + '\ninbound_audit { monitors = ( "300,6" @"300, 6" ) }', '"300,6" at '),
     ("3.1 a monitor that is none", ESMTP % "" + '\ninbound_audit { monitors = ( "300,6" @"300" ) }', "SECONDS,WINDOWS"),
+    ("3.1 too many monitors", ESMTP % "" + '\ninbound_audit { monitors = ( %s @"17,6" ) }'
+     % " ".join('"%d,6"' % n for n in range(1, 17)), "at most 16"),
     ("D39 reception_unit", ESMTP % "" + "\ninbound_audit { reception_unit = @mail }", "message or recipient"),
     ("T14 max_bytes", ESMTP % "" + "\ninbound_audit { max_bytes = @1K }", "65536"),
     ("T14 max_items is none any more", ESMTP % "" + "\ninbound_audit { @max_items = 5 }", "max_bytes"),
