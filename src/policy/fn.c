@@ -151,6 +151,19 @@ enum fn_status fn_failed(struct fn_call *call, const char *format, ...)
 	return FN_FAILED;
 }
 
+void fn_warn(const struct fn_call *call, const char *format, ...)
+{
+	const struct policy_host *host = policy_set_host(call->run->set);
+	char text[sizeof call->error];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	host->logged(host->owner, LOG_WARN, call->run->facts, call->file, call->line,
+		     slice_of(text));
+}
+
 struct audit_read *fn_read(struct fn_call *call, struct slice service)
 {
 	struct policy_run *run = call->run;

@@ -101,6 +101,9 @@ struct audit_read *fn_read(struct fn_call *call, struct slice service);
 
 enum fn_status fn_failed(struct fn_call *call, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Into the log, with the place of the call; what all calls would say goes by policy_set_once. */
+void fn_warn(const struct fn_call *call, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* The rows, by theme. Each ends with a name of NULL. */
 extern const struct policy_fn fn_audit_rows[];	 /* fn_audit.c: live counts */

@@ -1,37 +1,28 @@
 /* Live counts for scripts (behaviour 3.3, 3.4). */
-#include <stdio.h>
-
 #include "policy/fn_blocks.h"
+
+static const char *const cluster_only[] = { "inbound_cidr", "ECmmove2", "ECCluster" };
+enum { CLUSTER_ONLY = sizeof cluster_only / sizeof cluster_only[0] };
 
 /*
  * Services that only a cluster fills. Alone, inbound_cidr reads SMTP and the others nothing, which
  * is worth a warning a load, or with strict_services an error (D50).
  */
-static bool is_missing(struct fn_call *call, struct slice service)
+static enum fn_status service_check(struct fn_call *call, struct slice service)
 {
-	static const struct slice cluster_only[] = { { "inbound_cidr", 12 },
-						     { "ECmmove2", 8 },
-						     { "ECCluster", 9 } };
 	static const char why[] = "is a service of a cluster, and this node is in none";
 	struct policy_set *set = call->run->set;
-	const struct policy_host *host = policy_set_host(set);
-	char text[128];
+	unsigned i = 0;
 
-	if (policy_set_conf(set)->has_cluster)
-		return false;
-	for (unsigned i = 0; i < sizeof cluster_only / sizeof cluster_only[0]; i++) {
-		if (!slice_equal(service, cluster_only[i]))
-			continue;
-		snprintf(text, sizeof text, "%s %s", cluster_only[i].at, why);
-		if (policy_set_conf(set)->strict_services) {
-			fn_failed(call, "%s", text);
-			return true;
-		}
-		if (policy_set_once(set, POLICY_ONCE_SERVICES << i))
-			host->logged(host->owner, LOG_WARN, call->run->facts, call->file,
-				     call->line, slice_of(text));
-	}
-	return false;
+	while (i < CLUSTER_ONLY && !slice_equal(service, slice_of(cluster_only[i])))
+		i++;
+	if (i == CLUSTER_ONLY || policy_set_conf(set)->has_cluster)
+		return FN_OK;
+	if (policy_set_conf(set)->strict_services)
+		return fn_failed(call, "%s %s", cluster_only[i], why);
+	if (policy_set_once(set, POLICY_ONCE_SERVICES << i))
+		fn_warn(call, "%s %s", cluster_only[i], why);
+	return FN_OK;
 }
 
 static enum fn_status count(struct fn_call *call, struct slice service, const struct value *cidr)
@@ -43,9 +34,7 @@ static enum fn_status count(struct fn_call *call, struct slice service, const st
 	uint64_t total = 0, n;
 	const char *wrong;
 
-	if (is_missing(call, service))
-		return FN_FAILED;
-	if (blocks_read(call, cidr, &blocks) != FN_OK)
+	if (service_check(call, service) != FN_OK || blocks_read(call, cidr, &blocks) != FN_OK)
 		return FN_FAILED;
 	for (unsigned i = 0; i < blocks.count; i++) {
 		wrong = host->count(host->owner, run->facts, service, &blocks.block[i], &n);

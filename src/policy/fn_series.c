@@ -1,6 +1,4 @@
 /* Series for scripts: what came from where in which windows of time (behaviour 3.5 to 3.7). */
-#include <stdio.h>
-
 #include "policy/fn_options.h"
 #include "series/series.h"
 
@@ -36,21 +34,19 @@ static const struct form lua_key_form = { .names = { [OPT_KEY] = "key" } };
 static void cluster_asked(struct fn_call *call)
 {
 	struct policy_set *set = call->run->set;
-	const struct policy_host *host = policy_set_host(set);
-	char text[160];
 
-	if (policy_set_conf(set)->has_cluster || !policy_set_once(set, POLICY_ONCE_CLUSTER))
-		return;
-	snprintf(text, sizeof text,
-		 "%s asks a cluster, and this node is in none: it is of this node alone",
-		 call->fn->name);
-	host->logged(host->owner, LOG_WARN, call->run->facts, call->file, call->line, slice_of(text));
+	if (!policy_set_conf(set)->has_cluster && policy_set_once(set, POLICY_ONCE_CLUSTER))
+		fn_warn(call, "%s asks a cluster, and this node is in none: it is of this node alone",
+			call->fn->name);
 }
 
+enum { FIRST_MAX = 40, SECOND_MAX = 23, NAME_ROOM = FIRST_MAX + 1 + SECOND_MAX };
+
 /* "connections 300,6", "login bob" */
-static struct slice name_join(char room[64], struct slice a, struct slice b)
+static struct slice name_join(char room[NAME_ROOM], struct slice a, struct slice b)
 {
-	size_t a_len = a.len < 40 ? a.len : 40, b_len = b.len < 23 ? b.len : 23;
+	size_t a_len = a.len < FIRST_MAX ? a.len : FIRST_MAX;
+	size_t b_len = b.len < SECOND_MAX ? b.len : SECOND_MAX;
 
 	if (b_len == 0)
 		return a;
@@ -60,18 +56,25 @@ static struct slice name_join(char room[64], struct slice a, struct slice b)
 	return (struct slice){ room, a_len + 1 + b_len };
 }
 
-/* One decimal string for Sieve, a number and the upper bound for Lua. block NULL: of a text. */
+/* The two numbers that Lua gets of it. */
+static void give_bounds(struct fn_call *call, struct bounds of)
+{
+	bool is_high = policy_set_conf(call->run->set)->series_high;
+
+	call->result = VALUE_NUM((int64_t)(is_high ? of.high : of.low));
+	call->second = VALUE_NUM((int64_t)of.high);
+}
+
+/* One decimal string for Sieve, two numbers for Lua. block NULL: of a text. */
 static enum fn_status give(struct fn_call *call, struct slice name, struct slice more,
 			   const struct cidr *block, struct bounds sum)
 {
-	bool is_high = policy_set_conf(call->run->set)->series_high;
-	uint64_t n = is_high ? sum.high : sum.low;
-	struct value number = VALUE_NUM((int64_t)n);
 	struct audit_read *read;
-	char room[64];
+	struct value number;
+	char room[NAME_ROOM];
 
-	call->result = number;
-	call->second = VALUE_NUM((int64_t)sum.high);
+	give_bounds(call, sum);
+	number = call->result;
 	if (call->fn->flags & FN_SIEVE) {
 		call->result.type = VALUE_STRING;
 		if (value_to_string(&call->run->arena, &number, &call->result.string) != NULL)
@@ -80,7 +83,7 @@ static enum fn_status give(struct fn_call *call, struct slice name, struct slice
 	read = fn_read(call, name_join(room, name, more));
 	read->is_series = true;
 	read->block = block != NULL ? *block : (struct cidr){ 0 };
-	read->count = n;
+	read->count = (uint64_t)number.number;
 	return FN_OK;
 }
 
@@ -375,15 +378,6 @@ static enum fn_status key_read(struct fn_call *call, const struct series *s,
 		addr = cidr_of(&addr, (unsigned)len).addr;
 	out->block = cidr_of(&addr, addr_bits(&addr));
 	return FN_OK;
-}
-
-/* The two numbers that Lua gets of it. */
-static void give_bounds(struct fn_call *call, struct bounds of)
-{
-	bool is_high = policy_set_conf(call->run->set)->series_high;
-
-	call->result = VALUE_NUM((int64_t)(is_high ? of.high : of.low));
-	call->second = VALUE_NUM((int64_t)of.high);
 }
 
 static enum fn_status lua_add(struct fn_call *call)
