@@ -144,7 +144,7 @@ static void ended(void *owner, enum sieve_end end)
 
 static const char *phase_option(struct eval *e, char *text)
 {
-	return phase_find(text, (unsigned)strlen(text), &e->phase)
+	return phase_find(slice_of(text), &e->phase)
 		       ? NULL
 		       : "a phase is accept, connect, ehlo, mailfrom, rcptto or data";
 }

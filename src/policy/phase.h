@@ -4,6 +4,8 @@
 #ifndef POLICY_PHASE_H
 #define POLICY_PHASE_H
 
+#include "base/buf.h"
+
 enum phase {
 	PHASE_ACCEPT,
 	PHASE_CONNECT,
@@ -18,8 +20,8 @@ enum phase {
 #define PHASES_ALL (PHASE_BIT(PHASE_COUNT) - 1)
 #define PHASES_FROM(phase) (PHASES_ALL & ~(PHASE_BIT(phase) - 1))
 
-const char *phase_name(enum phase phase);			 /* "rcptto" */
+const char *phase_name(enum phase phase); /* "rcptto" */
 /* false: no such phase */
-_Bool phase_find(const char *name, unsigned len, enum phase *out);
+bool phase_find(struct slice name, enum phase *out);
 
 #endif

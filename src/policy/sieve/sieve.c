@@ -54,7 +54,7 @@ static bool title_parse(const char *title, enum phase *phase, unsigned *half)
 
 	*half = slice_equal(rest, SLICE("phase2"));
 	return (*half == 1 || slice_equal(rest, SLICE("phase1"))) &&
-	       phase_find(name.at, (unsigned)name.len, phase);
+	       phase_find(name, phase);
 }
 
 static void script_load(struct module *m, const struct policy_script *script,
