@@ -38,7 +38,7 @@ struct action {
 	uint16_t code;
 	struct slice text;
 	struct slice counter;	 /* empty: "file:line" is the counter's name (1.8) */
-	const struct audit_read *cause; /* NULL: no live count led here */
+	const struct audit_read *cause; /* NULL: no count led here */
 	bool observe;		 /* it was not done */
 };
 

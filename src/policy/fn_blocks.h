@@ -12,18 +12,17 @@ struct blocks {
 	unsigned count;
 };
 
-enum { BLOCKS_MASK_IMPLIED = 32 };
+enum { BLOCKS_MASK_IMPLIED = 32 /* where none is written; of IPv6 it means all bits (D45) */ };
 
 /* ADDR/LEN, ADDR, /LEN of the current peer, or nothing. Fails the call. */
 enum fn_status blocks_read(struct fn_call *call, const struct value *arg, struct blocks *out);
 
-extern const char blocks_no_peer[];
-
-/* NULL, or what is wrong. */
-/* The current peer's block of that length, written or defaulted (D45). */
+/* The current peer's, of a length that was written or defaulted (D45). NULL, or what is wrong. */
 const char *blocks_implied(const struct policy_run *run, unsigned len, struct blocks *out);
 void blocks_one(struct blocks *out, struct cidr block);
-/* "24", "/24" */
+/* "24", "/24". NULL, or what is wrong. */
 const char *blocks_mask(struct slice text, unsigned *len_out);
+
+extern const char blocks_no_peer[]; /* what is wrong without an address */
 
 #endif

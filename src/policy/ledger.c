@@ -226,6 +226,7 @@ void ledger_latest(struct ledger *l, const struct cidr *block, ledger_visit *vis
 		continue;
 }
 
+/* As memory has it: class, phase, name. */
 static int counter_compare(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct counter_key));

@@ -15,7 +15,7 @@ enum value_type { VALUE_NONE, VALUE_STRING, VALUE_NUMBER, VALUE_LIST, VALUE_HASH
 
 struct value {
 	uint8_t type;	/* enum value_type */
-	uint8_t origin; /* the live count it was made from: index + 1 in run->reads; 0: none */
+	uint8_t origin; /* the count it was made from: index + 1 in run->reads; 0: none */
 	uint32_t count; /* of list */
 	union {
 		struct slice string; /* VALUE_STRING, VALUE_TAG (without its colon) */
