@@ -216,7 +216,7 @@ static void say_head(struct ask *a, const struct ranking *r)
 			  LOG_INT("first", r->first), LOG_INT("last", r->last),
 			  LOG_INT("total", (int64_t)r->total),
 			  LOG_INT("below", (int64_t)r->threshold),
-			  LOG_INT("folds", (int64_t)r->is.folds)),
+			  LOG_INT("windows_folded", r->is.windows_folded)),
 		 "%s@%s, windows %u to %u: %" PRIu64 " in all", r->is.is.name, monitor, r->first,
 		 r->last, r->total);
 	view_section(&a->view, "top");
@@ -263,7 +263,7 @@ static enum ask_step rows_step(struct ask *a)
 	}
 	view_row(&a->view, NULL, "any other %s has less than %" PRIu64 " outside of these", what,
 		 r->threshold);
-	if (r->is.folds > 0)
+	if (r->is.windows_folded > 0)
 		view_row(&a->view, NULL, "below what was folded, amounts are lower bounds");
 	return ask_done(a);
 }

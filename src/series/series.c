@@ -368,8 +368,14 @@ static void describe_ring(const struct ring *r, struct series_info *out)
 	out->bytes = store_bytes(r->store);
 	out->keys_dropped = r->keys_dropped;
 	out->folds = r->folds;
-	for (uint32_t i = 0; i < r->slots; i++)
-		out->windows_used += r->windows[i] != NULL && !window_is_empty(r->windows[i]);
+	for (uint32_t i = 0; i < r->slots; i++) {
+		const struct window *w = r->windows[i];
+
+		if (w == NULL || window_is_empty(w))
+			continue;
+		out->windows_used++;
+		out->windows_folded += r->kind == RING_ADDRESSES && w->tally.is_folded;
+	}
 	if (out->windows_used > 0 || out->events > 0)
 		out->window = r->newest;
 }

@@ -142,9 +142,10 @@ struct series_info {
 	bool is_defined;	/* from Lua; else Sieve or the console made it */
 	uint64_t window;	/* number of the current one; 0: nothing was ever added */
 	uint32_t windows_used;	/* that hold anything */
+	uint32_t windows_folded; /* of those; by folds of before the start, too */
 	size_t bytes;		/* of all its windows */
 	uint64_t keys_dropped;	/* text keys, for want of room */
-	uint64_t folds;
+	uint64_t folds;		/* since the start */
 	uint64_t folded_since_ms; /* wall clock; 0: never */
 	uint64_t events;	/* additions since the start */
 };

@@ -163,9 +163,9 @@ class Top(E2E):
                           "       200        200   20.0%  198.51.100.0/31",
                           "any other block has less than 200 outside of these"])
         got = d.ask("top", "--series", "connections", "--limit", "10", "--window", "0-2")
-        self.assertEqual({k: got[k] for k in ("series", "monitor", "first", "last", "total", "below", "folds")},
+        self.assertEqual({k: got[k] for k in ("series", "monitor", "first", "last", "total", "below", "windows_folded")},
                          {"series": "connections", "monitor": "%d,2" % YEAR, "first": 0, "last": 2, "total": 1000, "below": 100,
-                          "folds": 0})
+                          "windows_folded": 0})
         self.assertEqual([(row["prefix"], row["amount"]) for row in got["top"]],
                          [("192.0.2.7/32", 500), ("2001:db8::1/128", 150), ("198.51.100.0/32", 100), ("198.51.100.1/32", 100),
                           ("198.51.100.2/32", 100)])

@@ -314,7 +314,7 @@ static void test_texts(void **state)
 		  "any other key has less than 4 outside of these\n. 0\n" },
 		{ "top --series login --json --window 0-2",
 		  "{\"series\":\"login\",\"monitor\":\"600,3\",\"first\":0,\"last\":2,\"total\":10,"
-		  "\"below\":1,\"folds\":0,\n\"top\":["
+		  "\"below\":1,\"windows_folded\":0,\n\"top\":["
 		  "{\"key\":\"anna\",\"amount\":5,\"amount_high\":5,\"residual\":5,"
 		  "\"share_ppm\":500000},\n"
 		  "{\"key\":\"b o b\",\"amount\":3,\"amount_high\":3,\"residual\":3,"
@@ -365,7 +365,7 @@ static void test_top(void **state)
 		  "any other block has less than 13 outside of these\n. 0\n" },
 		{ "top --series connections --window 1 --json",
 		  "{\"series\":\"connections\",\"monitor\":\"300,2\",\"first\":1,\"last\":1,"
-		  "\"total\":7,\"below\":1,\"folds\":0,\n\"top\":["
+		  "\"total\":7,\"below\":1,\"windows_folded\":0,\n\"top\":["
 		  "{\"prefix\":\"192.0.2.1/32\",\"amount\":3,\"amount_high\":3,\"residual\":3,"
 		  "\"share_ppm\":428571},\n"
 		  "{\"prefix\":\"2001:db8::/128\",\"amount\":2,\"amount_high\":2,\"residual\":2,"
@@ -405,7 +405,7 @@ static void test_series(void **state)
 				     "\"serialize\":0,\"replicate\":\"none\",\"bytes\":"),
 			 got);
 	assert_non_null(strstr(got, ",\"max_bytes\":1048576,\"windows_used\":1,\"events\":1,"
-				    "\"folds\":0,\"folded_since\":\"\","
+				    "\"windows_folded\":0,\"folds\":0,\"folded_since\":\"\","
 				    "\"keys_dropped\":0}]\n. 0\n"));
 	got = say(fx, "series here@60,1");
 	assert_non_null(strstr(got, "\nhere                     60,1       address   use     "));

@@ -628,6 +628,7 @@ static void test_what_is_loaded_is_what_was_there(void **state)
 	struct series_walk w = { .window = number };
 	struct tally_entry out[TALLY_TURN];
 	struct random r = { 5 };
+	struct series_info info;
 	unsigned n;
 
 	(void)state;
@@ -640,6 +641,9 @@ static void test_what_is_loaded_is_what_was_there(void **state)
 		for (unsigned i = 0; i < n; i++)
 			assert_true(series_load(copy, number, &out[i]));
 	series_walk_end(s, &w);
+	series_describe(copy, &info);
+	assert_int_equal(info.folds, 0);
+	assert_int_equal(info.windows_folded, 1); /* what is below may be more than is known */
 	for (unsigned i = 0; i < 2000; i++) {
 		struct addr a = v6_spray(&r);
 		struct series_key key = {
