@@ -10,8 +10,6 @@
 /* What a call costs of the run's steps: an action is logged and kept, a value is only looked up. */
 enum { ACTION_STEPS = 1000, VALUE_STEPS = 20 };
 
-static const char no_memory[] = "the script has used up its memory";
-
 static void string_get(lua_State *L, int at, struct value *out)
 {
 	*out = (struct value){ .type = VALUE_STRING };
@@ -31,7 +29,7 @@ static bool userdata_get(lua_State *L, struct policy_run *run, int at, struct va
 	if (!addr || addr->family == ADDR_NONE)
 		return false;
 	if (!arena_copy(&run->arena, slice_of(addr_print(addr, text)), &out->string))
-		luaL_error(L, "%s", no_memory);
+		luaL_error(L, "%s", value_no_memory);
 	return true;
 }
 
@@ -62,7 +60,7 @@ static void scalar_get(lua_State *L, struct policy_run *run, int at, struct valu
 		snprintf(text, sizeof text, "%.14g", n);
 		*out = (struct value){ .type = VALUE_STRING };
 		if (!arena_copy(&run->arena, slice_of(text), &out->string))
-			luaL_error(L, "%s", no_memory);
+			luaL_error(L, "%s", value_no_memory);
 		return;
 	case LUA_TUSERDATA:
 		if (userdata_get(L, run, at, out))
@@ -91,7 +89,7 @@ static void list_get(lua_State *L, struct policy_run *run, int at, struct value 
 	struct value *members = arena_take(&run->arena, (count ? count : 1) * sizeof *members);
 
 	if (!members)
-		luaL_error(L, "%s", no_memory);
+		luaL_error(L, "%s", value_no_memory);
 	lua_limits_charge(L, count);
 	for (uint32_t i = 0; i < count; i++) {
 		lua_rawgeti(L, at, (int)i + 1);
@@ -114,7 +112,7 @@ static void hash_get(lua_State *L, struct policy_run *run, int at, struct value 
 		key.at = lua_tolstring(L, -2, &key.len);
 		scalar_get(L, run, lua_gettop(L), &v);
 		if (!hash || !value_hash_set(&run->arena, hash, key, &v))
-			luaL_error(L, "%s", no_memory);
+			luaL_error(L, "%s", value_no_memory);
 	}
 	*out = (struct value){ .type = VALUE_HASH, .hash = hash };
 }
@@ -172,14 +170,6 @@ static void value_push(lua_State *L, struct value v)
 	}
 }
 
-/* The latest live count that this callout read: what it does next is because of it. */
-static unsigned cause(const struct lua_worker *w)
-{
-	unsigned read = w->run->read_count;
-
-	return read == w->reads_before ? 0 : (read - 1) % POLICY_READS_MAX + 1;
-}
-
 /* Upvalues: the row; for a method, the number of its object, else nil. */
 static int row_call(lua_State *L)
 {
@@ -213,7 +203,7 @@ static int row_call(lua_State *L)
 	at.line = 0; /* nobody asks where a count was read */
 	call.file = fn->flags & FN_AUDIT ? "" : lua_worker_where(L, &at);
 	call.line = at.line;
-	call.cause = cause(w);
+	call.cause = lua_worker_cause(w);
 	call.error_continue = NULL;
 	if (fn_call(&call, argv, (unsigned)argc) != FN_OK)
 		return luaL_error(L, "%s", call.error);

@@ -1,7 +1,7 @@
 /* A worker's state from its scripts' files to their init, and its end. */
 #include <lauxlib.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "policy/lua/lua_libs.h"
@@ -19,12 +19,12 @@ static void complain_fault(struct complaints *complaints, struct place at,
 /* "dir.file" is dir/file.lua, unless there is a "dir.file.lua". */
 static char *script_path(const char *source)
 {
-	char *path = mem_printf("%s.lua", source), *name = strrchr(path, '/');
-	FILE *file = fopen(path, "re");
+	char *path = mem_printf("%s.lua", source), *suffix = path + strlen(source);
+	char *slash = strrchr(path, '/');
 
-	if (file)
-		fclose(file);
-	for (char *at = name ? name : path; !file && at[4]; at++)
+	if (access(path, R_OK) == 0)
+		return path;
+	for (char *at = slash ? slash : path; at < suffix; at++)
 		if (*at == '.')
 			*at = '/';
 	return path;

@@ -96,9 +96,9 @@ static int vctx_set(lua_State *L)
 {
 	struct policy_run *run = run_of(L);
 	struct action action = { .kind = ACTION_DISCONNECT, .name = "vctx.disconnect" };
-	struct lua_worker *w = lua_worker_of(L);
 	struct lua_where at;
 	const char *wrong;
+	unsigned cause;
 
 	if (strcmp(luaL_checkstring(L, 2), "disconnect") != 0)
 		return read_only(L);
@@ -109,8 +109,9 @@ static int vctx_set(lua_State *L)
 	}
 	action.file = lua_worker_where(L, &at);
 	action.line = at.line;
-	if (run->read_count != w->reads_before)
-		action.cause = &run->reads[(run->read_count - 1) % POLICY_READS_MAX];
+	cause = lua_worker_cause(lua_worker_of(L));
+	if (cause != 0)
+		action.cause = &run->reads[cause - 1];
 	wrong = policy_act(run, &action);
 	return wrong ? luaL_error(L, "%s", wrong) : 0;
 }

@@ -71,6 +71,13 @@ void lua_worker_log(lua_State *L, enum log_level level, struct slice text)
 	w->host->logged(w->host->owner, level, w->facts, file, at.line, text);
 }
 
+unsigned lua_worker_cause(const struct lua_worker *w)
+{
+	unsigned read = w->run->read_count;
+
+	return read == w->reads_before ? 0 : (read - 1) % POLICY_READS_MAX + 1;
+}
+
 /* The error object may be anything; no metamethod of it is called. */
 static const char *message_of(lua_State *L)
 {

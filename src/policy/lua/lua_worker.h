@@ -56,8 +56,8 @@ struct lua_worker {
 	const struct policy_host *host;
 	struct policy_run *run;	     /* NULL: none; then there is no session to ask about */
 	const struct facts *facts;   /* whose log lines these are; never NULL */
-	void **session;	     /* the slot of a struct lua_session; NULL: none */
-	int entered;	     /* the function that was entered, as a reference, or LUA_NOREF */
+	void **session;		     /* the slot of a struct lua_session; NULL: none */
+	int entered;		     /* a reference to the function entered, or LUA_NOREF */
 	unsigned reads_before;	     /* run->read_count when the callout began */
 	const struct policy_script *loading; /* NULL: registerModule is too late */
 	bool stub_unavailable;
@@ -103,6 +103,9 @@ void lua_worker_log_fault(struct lua_worker *w, const struct lua_fault *fault);
 
 /* Where the running callout is, or begins. Gives the file's name; *at holds it. */
 const char *lua_worker_where(lua_State *L, struct lua_where *at);
+/* The latest count that this callout read, because of which it does what it does next: an origin
+ * (struct value). */
+unsigned lua_worker_cause(const struct lua_worker *w);
 /* A line for the log, with the place. */
 void lua_worker_log(lua_State *L, enum log_level level, struct slice text);
 

@@ -130,11 +130,35 @@ static void test_limits(void **state)
 	}
 }
 
+/* The method comes from the function table, the field does not: both know what they are for. */
+static void test_cause_of_the_field(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_must_load(&w, NULL,
+			"local m = {}\n"
+			"function m:validate_connect(ac, vctx)\n"
+			"  vctx.disconnect = 1\n"
+			"  ac:inbound_session_count('/24')\n"
+			"  vctx.disconnect = 1\n"
+			"  return msys.core.VALIDATE_CONT\n"
+			"end\n"
+			"msys.registerModule('m', m)\n");
+	world_ask(&w, PHASE_CONNECT);
+	expect_text("vctx.disconnect", &w.acted,
+		    "connect vctx.disconnect limits.lua:3\n"
+		    "connect vctx.disconnect limits.lua:5 cause=SMTP 192.0.2.0/24 0\n");
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_cause_of_the_field),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
