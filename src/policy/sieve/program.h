@@ -35,7 +35,7 @@ enum opcode {
 	OP_JUMP_IF,
 	OP_JUMP_UNLESS,
 	OP_IF,	      /* a condition begins: nothing has come true yet */
-	OP_ENTER,     /* a block begins, x deep, because of what came true */
+	OP_ENTER,     /* a block begins, `depth` deep, because of what came true */
 	OP_INCLUDE,   /* pop a path, run the script there and come back */
 	OP_STOP
 };

@@ -376,8 +376,11 @@ void sieve_vm_included(struct vm *vm, struct program *program, const char *why)
 		vm->frame = NULL; /* failed, and sieve_vm_go says so */
 }
 
-/* VM_SLICE: let others go first. VM_FAILED: the total is spent, which no error mode forgives. */
-static enum vm_step slice_over(struct vm *vm)
+/*
+ * false: *over_out is VM_SLICE, let others go first; or VM_FAILED, the total is spent, which no
+ * error mode forgives.
+ */
+static bool slice_begin(struct vm *vm, enum vm_step *over_out)
 {
 	const struct frame *frame = vm->frame;
 	bool is_first = vm->slice_begun_with == 0;
@@ -388,9 +391,11 @@ static enum vm_step slice_over(struct vm *vm)
 	if (vm->total <= 0) {
 		policy_fail(vm->run, frame->program->file, frame->program->ops[frame->pc].line,
 			    "the script takes too many steps");
-		return VM_FAILED;
+		*over_out = VM_FAILED;
+		return false;
 	}
-	return is_first || !can_wait(vm) ? VM_OVER : VM_SLICE;
+	*over_out = VM_SLICE;
+	return is_first || !can_wait(vm);
 }
 
 static bool do_end(struct vm *vm, enum vm_step *over_out)
@@ -476,7 +481,7 @@ enum vm_step sieve_vm_go(struct vm *vm)
 	enum vm_step over;
 
 	while (vm->frame != NULL) {
-		if (vm->slice <= 0 && (over = slice_over(vm)) != VM_OVER)
+		if (vm->slice <= 0 && !slice_begin(vm, &over))
 			return over;
 		vm->slice--;
 		over = VM_FAILED;
