@@ -1,9 +1,10 @@
 """Bugs that others had, each under its number or its owner's name: the original's (#, BZ, MO) and those of its
 peers. What a cluster got wrong has here what it means for a node alone.
 
-Others are where their module is: #638 test_counting.py, BZ4061 tests/unit/series/test_series_threads.c, #2936 in
-every form tests/unit/policy/test_fn_series.c, Exim's children forgotten at SIGHUP test_upgrade.py and
-test_counting.py, Haraka's tarpit that only holds a transaction test_policy.py."""
+Others are where their module is: #638 and OpenSMTPD's gauge that stays above 0 test_counting.py, BZ4061
+tests/unit/series/test_series_threads.c, #2936 in every form tests/unit/policy/test_fn_series.c, anvil's mixed-up
+labels test_series_console.py (D69), Exim's children forgotten at SIGHUP test_counting.py and test_upgrade.py,
+Haraka's tarpit that only holds a transaction test_policy.py (D34)."""
 
 import concurrent.futures
 import itertools
