@@ -238,6 +238,9 @@ uint64_t tally_bucket_sum(const struct tally *t, uint32_t cell, u128 key, unsign
 		return 0;
 	b = bucket_at(t, cell);
 	found = match(b, key, rest);
+	/* of a long block none or one, most of the time */
+	if ((found & (found - 1)) == 0)
+		return found == 0 ? 0 : amount_get(b, (unsigned)__builtin_ctzll(found));
 	if (b->width == 0)
 		return (uint64_t)__builtin_popcountll(found);
 	if (b->width == 1)
