@@ -225,10 +225,10 @@ static void scene_init(struct scene *s, const struct spray *is)
 	s->blocks = mem_array(is->blocks, sizeof *s->blocks);
 	s->block_counts = mem_array(is->blocks, sizeof *s->block_counts);
 	s->subnet_counts = mem_array(SUBNETS, sizeof *s->subnet_counts);
-	/* All different (a step that is odd), and in another half of 2000::/3 than the legitimate:
-	 * their truth is their own. */
+	/* All different (a step that is odd), and among the legitimate: did one meet any of these,
+	 * bounds would seem not to hold. */
 	for (unsigned i = 0; i < is->blocks; i++)
-		s->blocks[i] = 0x30000000 | ((i * 0x9e3779b1u) >> 4);
+		s->blocks[i] = 0x20000000 | ((i + 1) * 0x9e3779b1u) >> 4;
 	s->store = store_new(is->limit);
 	s->tally.store = s->store;
 }
