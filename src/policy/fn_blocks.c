@@ -1,8 +1,7 @@
 #include "policy/fn_blocks.h"
 
-enum { MASK_MAX = 128 };
-
 const char blocks_no_peer[] = "there is no current peer, and no address was given";
+const char blocks_no_mask[] = "a mask is /0 to /128";
 
 void blocks_one(struct blocks *out, struct cidr block)
 {
@@ -39,8 +38,8 @@ static const char *mask_parse(struct slice digits, unsigned *len_out)
 {
 	uint64_t len;
 
-	if (digits.len > 3 || !slice_number(digits, MASK_MAX, &len))
-		return "a mask is /0 to /128";
+	if (digits.len > 3 || !slice_number(digits, BLOCKS_MASK_MAX, &len))
+		return blocks_no_mask;
 	*len_out = (unsigned)len;
 	return NULL;
 }

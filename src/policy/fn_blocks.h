@@ -12,7 +12,10 @@ struct blocks {
 	unsigned count;
 };
 
-enum { BLOCKS_MASK_IMPLIED = 32 /* where none is written; of IPv6 it means all bits (D45) */ };
+enum {
+	BLOCKS_MASK_IMPLIED = 32, /* where none is written; of IPv6 it means all bits (D45) */
+	BLOCKS_MASK_MAX = 128,
+};
 
 /* ADDR/LEN, ADDR, /LEN of the current peer, or nothing. Fails the call. */
 enum fn_status blocks_read(struct fn_call *call, const struct value *arg, struct blocks *out);
@@ -23,6 +26,7 @@ void blocks_one(struct blocks *out, struct cidr block);
 /* "24", "/24". NULL, or what is wrong. */
 const char *blocks_mask(struct slice text, unsigned *len_out);
 
-extern const char blocks_no_peer[]; /* what is wrong without an address */
+/* What is wrong without an address, and with a mask. */
+extern const char blocks_no_peer[], blocks_no_mask[];
 
 #endif

@@ -4,8 +4,7 @@
 
 #include "base/addr.h"
 #include "base/nearest.h"
-#include "policy/fn_blocks.h"
-#include "series/monitor.h"
+#include "policy/sieve/literal.h"
 
 struct checker {
 	const char *file;
@@ -31,11 +30,6 @@ static void check_block(struct checker *c, struct statement *block);
 #define WRONG(c, spot, ...)                                                                        \
 	complain((c)->complaints, (struct place){ (c)->file, (spot).line, (spot).col }, __VA_ARGS__)
 
-static bool constant_of(const struct arg *arg, struct slice *out)
-{
-	return arg != NULL && arg->kind == ARG_STRING && sieve_text_is_constant(&arg->text, out);
-}
-
 /* Whether these tags have this one, and whether it takes a value ("ip="). */
 static bool tag_find(const char *tags, struct slice name, bool *takes_out)
 {
@@ -57,7 +51,7 @@ static bool take_literal(struct checker *c, struct call *call, struct arg **link
 {
 	struct arg *arg = *link;
 
-	if (!constant_of(arg, out)) {
+	if (!sieve_literal(arg, out)) {
 		WRONG(c, arg != NULL ? arg->at : call->at,
 		      "%s needs a literal after it, expected one of: %s", tag, expected);
 		return false;
@@ -122,7 +116,7 @@ static void take_tag_value(struct checker *c, struct call *call, struct arg **li
 	*link = arg->next;
 	call->argc--;
 	call->tag_value = arg;
-	if (constant_of(arg, &text))
+	if (sieve_literal(arg, &text))
 		wrong = addr_parse(text, &addr); /* :ip, and there is no other */
 	if (wrong != NULL)
 		WRONG(c, arg->at, ":%.*s: %s", SLICE_ARGS(call->tag), wrong);
@@ -180,110 +174,6 @@ static void check_match(struct checker *c, struct spot spot, const struct match 
 		WRONG(c, spot, "the relation bitwise-and needs :comparator \"i;ascii-numeric\"");
 }
 
-static struct slice text_of(const struct value *v)
-{
-	return v->type == VALUE_STRING ? v->string : SLICE("");
-}
-
-static const char *mask_fault(const struct value *v)
-{
-	static const char why[] = "a mask is /0 to /128";
-	unsigned len;
-
-	if (v->type == VALUE_NUMBER)
-		return v->number >= 0 && v->number <= 128 ? NULL : why;
-	return blocks_mask(text_of(v), &len);
-}
-
-static const char *block_fault(const struct value *v)
-{
-	struct slice text = slice_trim(text_of(v));
-	struct cidr block;
-
-	return text.len > 0 && text.at[0] == '/' ? mask_fault(v) : cidr_parse(text, &block);
-}
-
-static const char *monitor_fault(const struct value *v)
-{
-	struct monitor monitor;
-
-	return monitor_parse(text_of(v), &monitor);
-}
-
-/* What is no number is the row's to complain about. */
-static const char *delay_fault(const struct value *v)
-{
-	double seconds;
-
-	return value_to_decimal(v, &seconds) == NULL && seconds < 0 ? "a delay cannot be negative"
-								     : NULL;
-}
-
-static const char *code_fault(const struct value *v)
-{
-	int64_t code;
-
-	return value_to_number(v, &code) == NULL ? verdict_code_fault(code) : NULL;
-}
-
-/* Arguments of which a wrong constant is found here, and not by the first client (3.3, D25). */
-static const struct {
-	const char *function;
-	unsigned arg;
-	const char *(*fault)(const struct value *v);
-} narrow_args[] = {
-	{ "audit_connections_on_listener", 0, block_fault },
-	{ "audit_connections_on_service", 0, block_fault },
-	{ "audit_service", 1, block_fault },
-	{ "audit_series", 1, monitor_fault },
-	{ "audit_series", 2, mask_fault },
-	{ "audit_series_add", 1, monitor_fault },
-	{ "ec_ip_connections", 1, mask_fault },
-	{ "ec_ip_receptions", 1, mask_fault },
-	{ "ec_ip_rejections", 1, mask_fault },
-	{ "ec_ip_connections_cluster", 1, mask_fault },
-	{ "ec_ip_receptions_cluster", 1, mask_fault },
-	{ "ec_ip_rejections_cluster", 1, mask_fault },
-	{ "ec_tarpit", 0, delay_fault },
-	{ "ec_action", 0, code_fault },
-	{ "ec_disconnect", 0, code_fault },
-};
-
-static const char *narrow_fault(const struct policy_fn *fn, unsigned n, const struct value *v)
-{
-	for (size_t i = 0; i < sizeof narrow_args / sizeof *narrow_args; i++)
-		if (narrow_args[i].arg == n && strcmp(narrow_args[i].function, fn->name) == 0)
-			return narrow_args[i].fault(v);
-	return NULL;
-}
-
-/* NULL, or what is wrong with a constant there. */
-static const char *literal_fault(const struct policy_fn *fn, unsigned n, const struct arg *arg)
-{
-	const char kind = fn_arg_kind(fn, n);
-	const char *wrong = NULL;
-	struct slice text;
-	struct value v;
-	int64_t whole;
-	double real;
-
-	if (arg->kind == ARG_VARIABLE || arg->kind == ARG_SUBSCRIPT)
-		return NULL;
-	if (kind == 'h')
-		return "it is not a hash, expected a variable that holds one";
-	if (arg->kind == ARG_NUMBER)
-		v = VALUE_NUM(arg->number);
-	else if (constant_of(arg, &text))
-		v = VALUE_STR(text);
-	else
-		return NULL;
-	if (kind == 'n')
-		wrong = value_to_number(&v, &whole);
-	else if (kind == 'd')
-		wrong = value_to_decimal(&v, &real);
-	return wrong != NULL ? wrong : narrow_fault(fn, n, &v);
-}
-
 /* A hash, which then stands alone: it can only be told from another value at run time. */
 static bool may_be_hash(const struct call *call)
 {
@@ -315,7 +205,7 @@ static void check_args(struct checker *c, const struct call *call, const struct 
 		WRONG(c, call->at, "%s with argument %u takes argument %u, too", fn->name,
 		      call->argc, call->argc + 1);
 	for (const struct arg *arg = call->args; arg != NULL; arg = arg->next, n++) {
-		const char *wrong = literal_fault(fn, n, arg);
+		const char *wrong = sieve_literal_fault(fn, n, arg);
 
 		if (wrong != NULL)
 			WRONG(c, arg->at, "argument %u of %s: %s", n + 1, fn->name, wrong);
@@ -391,7 +281,7 @@ static void check_include(struct checker *c, struct call *call)
 	/* The second is for data sources; a file ignores it. */
 	if (call->argc < 1 || call->argc > 2)
 		WRONG(c, call->at, "ec_include takes 1 to 2 arguments, not %u", call->argc);
-	else if (constant_of(call->args, &uri) &&
+	else if (sieve_literal(call->args, &uri) &&
 		 (uri.len == 0 || uri.at[0] == ':' || memmem(uri.at, uri.len, "://", 3) != NULL))
 		WRONG(c, call->args->at,
 		      "ec_include reads files only in this build, expected a path");
@@ -501,7 +391,7 @@ static void check_capability(struct checker *c, const struct arg *arg)
 {
 	struct slice name;
 
-	if (!constant_of(arg, &name)) {
+	if (!sieve_literal(arg, &name)) {
 		WRONG(c, arg->at, "require needs literals");
 		return;
 	}

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "policy/sieve/limits.h"
+#include "policy/sieve/literal.h"
 #include "policy/sieve/program.h"
 #include "policy/sieve/regex.h"
 
@@ -125,14 +126,14 @@ static bool constant_list(struct compiler *c, const struct arg *list, struct val
 	for (const struct arg *arg = list->inside; arg != NULL; arg = arg->next) {
 		struct slice text;
 
-		if (arg->kind != ARG_STRING || !sieve_text_is_constant(&arg->text, &text))
+		if (!sieve_literal(arg, &text))
 			return false;
 	}
 	members = arena_take(&c->program->arena, list->count * sizeof *members);
 	CHECK(members != NULL);
 	for (const struct arg *arg = list->inside; arg != NULL; arg = arg->next, n++) {
 		members[n].type = VALUE_STRING;
-		sieve_text_is_constant(&arg->text, &members[n].string);
+		sieve_literal(arg, &members[n].string);
 	}
 	*out = (struct value){ .type = VALUE_LIST, .count = n, .list = members };
 	return true;
@@ -200,7 +201,7 @@ static void compile_include(struct compiler *c, const struct call *call)
 	struct program *p = c->program;
 	struct slice path;
 
-	if (sieve_text_is_constant(&call->args->text, &path) && call->args->kind == ARG_STRING)
+	if (sieve_literal(call->args, &path))
 		APPEND(p->includes, p->include_count, (struct include){ path, call->at });
 	compile_arg(c, call->args);
 	c->line = call->at.line;
@@ -234,7 +235,7 @@ static struct regex *constant_regex(struct compiler *c, const struct arg *arg, b
 	struct slice pattern;
 	struct regex *regex;
 
-	sieve_text_is_constant(&arg->text, &pattern);
+	sieve_literal(arg, &pattern);
 	regex = sieve_regex_new(pattern, ignore_case, why);
 	if (regex == NULL)
 		complain(c->complaints, (struct place){ p->file, arg->at.line, arg->at.col },
@@ -269,7 +270,7 @@ static unsigned match_constant(struct compiler *c, const struct test *test)
 	if (right->kind == ARG_NUMBER) {
 		match.has_number = true;
 		match.number = (struct number){ true, right->number, (double)right->number };
-	} else if (right->kind == ARG_STRING && sieve_text_is_constant(&right->text, &text)) {
+	} else if (sieve_literal(right, &text)) {
 		match.has_number = true;
 		match.number = sieve_number(text);
 		if (match.kind == MATCH_REGEX)
