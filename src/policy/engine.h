@@ -71,6 +71,7 @@ const struct policy_host *policy_set_host(const struct policy_set *set);
 /* While it is loaded; the same again is fine. NULL, or what is wrong. */
 const char *policy_set_define(struct policy_set *set, const struct series_definition *definition)
 	__attribute__((warn_unused_result));
+bool policy_set_defines(const struct policy_set *set, struct slice name);
 /* True the first time that this set is asked for the bit: for what is worth saying once a load. */
 enum policy_once {
 	POLICY_ONCE_SERVICES = 1 << 0, /* and the next two: each of them (D50) */

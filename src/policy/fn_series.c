@@ -342,12 +342,14 @@ static enum fn_status add_named(struct fn_call *call)
 	return wrong == NULL ? FN_OK : fn_failed(call, "%s: %s", call->fn->name, wrong);
 }
 
-/* D64 */
+/* D64; what only a configuration of before defined is there still. */
 static enum fn_status defined_find(struct fn_call *call, struct series **out)
 {
 	struct slice name = call->args[0].string;
 
-	*out = all_of(call) != NULL ? series_defined(all_of(call), name) : NULL;
+	*out = all_of(call) != NULL && policy_set_defines(call->run->set, name)
+		       ? series_defined(all_of(call), name)
+		       : NULL;
 	return *out != NULL ? FN_OK
 			    : fn_failed(call, "no series is defined as \"%.*s\"", SLICE_ARGS(name));
 }

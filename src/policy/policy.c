@@ -204,19 +204,32 @@ const char *policy_set_monitor(const struct policy_set *set, unsigned n)
 	return set->monitor_names[n];
 }
 
+/* NULL: none is of this name. */
+static const struct series_definition *definition_of(const struct policy_set *set,
+						     struct slice name)
+{
+	for (unsigned i = 0; i < set->definition_count; i++)
+		if (slice_equal(slice_of(set->definitions[i].name), name))
+			return &set->definitions[i];
+	return NULL;
+}
+
+bool policy_set_defines(const struct policy_set *set, struct slice name)
+{
+	return definition_of(set, name) != NULL;
+}
+
 const char *policy_set_define(struct policy_set *set, const struct series_definition *definition)
 {
-	struct series_definition *at = set->definitions, *end = at + set->definition_count;
+	const struct series_definition *is = definition_of(set, slice_of(definition->name));
 
-	while (at != end && strcmp(at->name, definition->name) != 0)
-		at++;
-	if (at != end)
-		return series_definition_equal(at, definition)
+	if (is != NULL)
+		return series_definition_equal(is, definition)
 			       ? NULL
 			       : "another script has defined this series otherwise";
 	if (set->definition_count == SERIES_MOST)
 		return "there are too many series";
-	set->definitions = mem_resize(set->definitions, set->definition_count + 1, sizeof *at);
+	set->definitions = mem_resize(set->definitions, set->definition_count + 1, sizeof *is);
 	set->definitions[set->definition_count++] = *definition;
 	return NULL;
 }

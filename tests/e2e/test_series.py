@@ -380,6 +380,20 @@ class Reload(Series):
         self.come(d)
         d.wait_for_log(r"n=1$", before)
 
+    def test_D64_T6_a_definition_that_is_gone(self):
+        """What no script defines any more is an error at once, not only after a restart; not for a session of before."""
+        script = "require('msys.audit_series')\nlocal m = {}\n%sfunction m:validate_ehlo(str, ac, vctx)\n" \
+            "  msys.audit_series.add('s')\n  return 0\nend\nmsys.registerModule('m', m)\n"
+        d = self.daemon(lua={"m": script % "msys.audit_series.define('s', 'cidr', 86400, 2)\n"})
+        with d.client() as c:
+            c.hello()
+            d.configure(lua={"m": script % ""})
+            self.assertTrue(d.reload())
+            c.hello()
+        with d.client() as c:
+            c.say("EHLO me", 421)
+        d.wait_for_log(r'no series is defined as "s"')
+
 
 class Directories(Series):
     def mode(self, d, name):

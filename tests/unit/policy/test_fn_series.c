@@ -387,6 +387,8 @@ static void test_lua_named(void **state)
 		  .hash = { KEY("prefix_len", NUM(129)) },
 		  .want = "!prefix_len of msys.audit_series.add is 129, expected 0 to 128" },
 
+		{ "D64 no script of this load defines it", "msys.audit_series.add",
+		  { STR("gone") }, .want = "!no series is defined as \"gone\"" },
 		{ "a text", "msys.audit_series.add", { STR("login"), STR("bob") }, .want = "1" },
 		{ "a text, in a table", "msys.audit_series.add", { STR("login") },
 		  .hash = { KEY("key", STR("bob")), KEY("count", NUM(2)) }, .want = "3" },
@@ -410,6 +412,7 @@ static void test_lua_named(void **state)
 		{ "v4", SERIES_CIDR, { 600, 6 }, .serialize = false },
 		{ "v6", SERIES_CIDR_IPV6, { 600, 6 }, .serialize = false },
 		{ "login", SERIES_STRING, { 600, 6 }, .serialize = false },
+		{ "gone", SERIES_CIDR, { 600, 6 }, .serialize = false },
 	};
 	struct fake fake = { 0 };
 	bool dropped;
@@ -417,8 +420,11 @@ static void test_lua_named(void **state)
 	(void)state;
 	begin(&fake);
 	at_second(1);
-	for (size_t i = 0; i < COUNT(definitions); i++)
+	for (size_t i = 0; i < COUNT(definitions); i++) {
 		assert_null(series_define(fake.host.series, &definitions[i], &dropped));
+		if (strcmp(definitions[i].name, "gone") != 0)
+			assert_null(policy_set_define(fake.set, &definitions[i]));
+	}
 	for (size_t i = 0; i < COUNT(steps); i++)
 		expect_one(&fake, FN_LUA, &steps[i]);
 	end(&fake);
