@@ -103,15 +103,31 @@ static void answered(struct client *c, struct pollfd *p)
 	}
 }
 
+static void hold(struct client *clients, struct pollfd *polls, unsigned count, unsigned seconds)
+{
+	uint64_t until = clock_ms() + seconds * 1000ull;
+	unsigned left = count;
+
+	for (uint64_t now = clock_ms(); left > 0 && now < until; now = clock_ms()) {
+		if (poll(polls, count, (int)(until - now)) < 0 && errno != EINTR)
+			return;
+		left = 0;
+		for (unsigned i = 0; i < count; i++) {
+			if (polls[i].fd >= 0 && polls[i].revents != 0)
+				answered(&clients[i], &polls[i]);
+			left += polls[i].fd >= 0;
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
-	unsigned count = 40, seconds = 60, waiting;
+	unsigned count = 40, seconds = 60;
 	struct sockaddr_storage to;
 	struct pollfd *polls;
 	struct client *clients;
 	struct cidr block;
 	socklen_t to_len;
-	uint64_t until;
 	int c;
 
 	while ((c = getopt(argc, argv, "n:t:")) != -1) {
@@ -138,19 +154,7 @@ int main(int argc, char **argv)
 					    .events = POLLIN };
 	}
 	printf("%u connections are open; holding them for %u seconds\n", count, seconds);
-	until = clock_ms() + seconds * 1000ull;
-	for (uint64_t now = clock_ms(); now < until; now = clock_ms()) {
-		if (poll(polls, count, (int)(until - now)) < 0 && errno != EINTR)
-			break;
-		waiting = 0;
-		for (unsigned i = 0; i < count; i++) {
-			if (polls[i].fd >= 0 && polls[i].revents != 0)
-				answered(&clients[i], &polls[i]);
-			waiting += polls[i].fd >= 0;
-		}
-		if (waiting == 0)
-			break;
-	}
+	hold(clients, polls, count, seconds);
 	free(polls);
 	free(clients);
 	return 0;

@@ -219,30 +219,28 @@ static const char *output_option(struct eval *e, char *text)
 	return NULL;
 }
 
-static const struct option options[] = {
-	{ "phase", required_argument, NULL, 0 },
-	{ "count", required_argument, NULL, 0 },
-	{ "message", required_argument, NULL, 0 },
-	{ "envelope-from", required_argument, NULL, 0 },
-	{ "envelope-to", required_argument, NULL, 0 },
-	{ "client-addr", required_argument, NULL, 0 },
-	{ "auth-user", required_argument, NULL, 0 },
-	{ "output-message", required_argument, NULL, 0 },
-	{ 0 },
+static const struct {
+	const char *name;
+	const char *(*take)(struct eval *e, char *text);
+} options[] = {
+	{ "phase", phase_option },	     { "count", count_option },
+	{ "message", message_option },	     { "envelope-from", from_option },
+	{ "envelope-to", to_option },	     { "client-addr", client_option },
+	{ "auth-user", user_option },	     { "output-message", output_option },
 };
-static const char *(*const option_take[])(struct eval *e, char *text) = {
-	phase_option, count_option,  message_option, from_option,
-	to_option,    client_option, user_option,    output_option,
-};
+enum { OPTIONS = sizeof options / sizeof options[0] };
 
 static bool command_line(struct eval *e, int argc, char **argv)
 {
+	struct option known[OPTIONS + 1] = { { .name = NULL } };
 	int got, index;
 
+	for (int i = 0; i < OPTIONS; i++)
+		known[i] = (struct option){ options[i].name, required_argument, NULL, 0 };
 	argv[0] = (char *)"tidectl sieve eval"; /* as getopt names itself */
 	optind = 0;
-	while ((got = getopt_long(argc, argv, "", options, &index)) != -1) {
-		const char *wrong = got == 0 ? option_take[index](e, optarg) : NULL;
+	while ((got = getopt_long(argc, argv, "", known, &index)) != -1) {
+		const char *wrong = got == 0 ? options[index].take(e, optarg) : NULL;
 
 		if (wrong != NULL)
 			fprintf(stderr, "%s: --%s: %s\n", argv[0], options[index].name, wrong);
