@@ -11,7 +11,7 @@ PREFIX  ?= /usr
 DESTDIR ?=
 PYTHON  ?= python3
 
-ROOMS := base guard audit series net smtp policy policy/sieve policy/lua relay session front admin app
+ROOMS := base guard audit series archive net smtp policy policy/sieve policy/lua relay session front admin app
 
 PKGS  := libevent_core openssl luajit libpcre2-8 libcares jansson libseccomp zlib
 WARN  := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
@@ -65,13 +65,13 @@ $(B)/obj/%.o: src/%.c | packages
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-ALL_LIBS := $(foreach r,app admin front session relay policy/lua policy/sieve policy smtp net series audit guard base,$(call room_lib,$(r)))
+ALL_LIBS := $(foreach r,app admin front session relay policy/lua policy/sieve policy smtp net archive series audit guard base,$(call room_lib,$(r)))
 
 $(B)/tidewaiter: $(B)/obj/app/main.o $(ALL_LIBS)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
-$(B)/tidectl: $(patsubst tools/%.c,$(B)/tools/%.o,$(wildcard tools/ctl*.c)) $(foreach r,policy/sieve policy series audit net base,$(call room_lib,$(r)))
+$(B)/tidectl: $(patsubst tools/%.c,$(B)/tools/%.o,$(wildcard tools/ctl*.c)) $(foreach r,policy/sieve policy archive series audit net base,$(call room_lib,$(r)))
 	$(call say,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 

@@ -1,4 +1,4 @@
-// room: series
+// room: archive
 /* What another process says of series: nothing it says does more than change a number, and what is
  * not right changes none. */
 #include <assert.h>
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "series/news.h"
+#include "archive/news.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,9 +1,9 @@
-// room: series
+// room: archive
 /* Any line as a question about journals. */
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "series/query.h"
+#include "archive/query.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

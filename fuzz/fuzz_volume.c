@@ -1,4 +1,4 @@
-// room: series
+// room: archive
 /*
  * Any file as a volume: as it is, and with its checksums made right, as who means ill would. What
  * is accepted must add up.
@@ -8,9 +8,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "archive/volume.h"
+#include "archive/volume_format.h"
 #include "base/mem.h"
-#include "series/volume.h"
-#include "series/volume_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "admin/commands.h"
+#include "archive/history.h"
+#include "archive/shelf.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/text_json.h"
-#include "series/history.h"
-#include "series/shelf.h"
 
 #define DIR_DEFAULT "/var/lib/tidewaiter/journal"
 

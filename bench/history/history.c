@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/history.h"
+#include "archive/shelf.h"
+#include "archive/volume.h"
 #include "base/mem.h"
 #include "measure.h"
-#include "series/history.h"
-#include "series/shelf.h"
-#include "series/volume.h"
 
 enum { QUARTER = 900, BEGIN = 1793491200 /* 2026-11-01 */, CROWD = 10 };
 

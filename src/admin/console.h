@@ -8,12 +8,12 @@
 #ifndef ADMIN_CONSOLE_H
 #define ADMIN_CONSOLE_H
 
+#include "archive/keeper.h"
 #include "audit/audit.h"
 #include "base/complain.h"
 #include "front/crew.h"
 #include "net/endpoint.h"
 #include "policy/ledger.h"
-#include "series/keeper.h"
 #include "series/series.h"
 
 /* What the console can look at and ask for. Outlives it. The functions are called on its thread. */

@@ -18,12 +18,12 @@
 #include "app/host.h"
 #include "app/notify.h"
 #include "app/site.h"
+#include "archive/keeper.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "policy/lua/lua.h"
 #include "policy/sieve/sieve.h"
-#include "series/keeper.h"
 
 enum {
 	EXIT_CONFIG = 78, /* EX_CONFIG */

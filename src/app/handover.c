@@ -12,13 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "archive/news.h"
 #include "audit/budget.h"
 #include "audit/elsewhere.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "series/news.h"
 
 enum {
 	LOOK_MS = 5,

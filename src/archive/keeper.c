@@ -1,0 +1,516 @@
+/*
+ * Everything here is done by one thread, a turn a second: its own once keeper_start was called,
+ * before that the caller's. Only what others say to it (rules, tasks, the end) is under the lock.
+ */
+#include "archive/keeper.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "archive/loader.h"
+#include "archive/saved.h"
+#include "archive/shelf.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+	TURN_S = 1,
+	DAY_S = 86400,
+	TIDY_MOST = 256, /* times in a turn, of one series */
+	ALL_MOST = SERIES_MOST + MONITORS_MAX * EVENTS,
+};
+
+/* What goes wrong is told when it begins, when it becomes something else, and when it ends. */
+struct trouble {
+	const char *what; /* "series cannot be saved" */
+	const char *over; /* "series are saved again" */
+	char now[VOLUME_WHY_MAX];  /* of this round, the first; empty: none */
+	char told[VOLUME_WHY_MAX];
+	unsigned count; /* in this round */
+};
+
+enum state {
+	KEEPER_WAITS,   /* another process may still have the series */
+	KEEPER_KEEPS,
+	KEEPER_RETIRED, /* another process has them now */
+};
+
+/* Up to which window a series is journalled; another one, or of another monitor: from the start. */
+struct journalled {
+	const struct series *series;
+	struct monitor monitor;
+	uint64_t next;
+};
+
+struct keeper {
+	struct series_all *all; /* borrowed */
+	pthread_mutex_t lock;
+	pthread_cond_t asked, loaded;
+	pthread_t thread;
+	bool has_thread;
+	struct keeper_rules *new_rules;		 /* under lock, NULL: none */
+	STAILQ_HEAD(, keeper_task) tasks;	 /* under lock */
+	bool inherits, has_loaded, ending;	 /* under lock */
+	/* The thread's own. */
+	struct keeper_rules rules;
+	enum state state;
+	uint64_t save_at_ms, journal_at_ms;
+	struct trouble saving, journalling;
+	struct journalled journalled[ALL_MOST];
+};
+
+/* --- rules --------------------------------------------------------------------------------- */
+
+static struct keeper_rules rules_copy(const struct keeper_rules *from)
+{
+	struct keeper_rules copy = *from;
+
+	copy.series_dir = mem_strdup(from->series_dir);
+	copy.journal_dir = mem_strdup(from->journal_dir);
+	return copy;
+}
+
+static void rules_free(struct keeper_rules *rules)
+{
+	free((char *)rules->series_dir);
+	free((char *)rules->journal_dir);
+}
+
+void keeper_rule(struct keeper *k, const struct keeper_rules *rules)
+{
+	struct keeper_rules *fresh = mem_new(sizeof *fresh), *unread;
+
+	*fresh = rules_copy(rules);
+	pthread_mutex_lock(&k->lock);
+	unread = k->new_rules;
+	k->new_rules = fresh;
+	pthread_mutex_unlock(&k->lock);
+	if (unread != NULL)
+		rules_free(unread);
+	free(unread);
+}
+
+/* Another interval may bring the next saving forward, and never puts it off. */
+static void take_rules(struct keeper *k)
+{
+	struct keeper_rules *fresh;
+	uint64_t next_ms;
+
+	pthread_mutex_lock(&k->lock);
+	fresh = k->new_rules;
+	k->new_rules = NULL;
+	pthread_mutex_unlock(&k->lock);
+	if (fresh == NULL)
+		return;
+	rules_free(&k->rules);
+	k->rules = *fresh;
+	free(fresh);
+	next_ms = clock_ms() + k->rules.save_ms;
+	if (k->save_at_ms == 0 || next_ms < k->save_at_ms)
+		k->save_at_ms = next_ms;
+}
+
+/* --- trouble ------------------------------------------------------------------------------- */
+
+static void note_trouble(struct trouble *t, const char *why)
+{
+	if (t->count++ == 0)
+		snprintf(t->now, sizeof t->now, "%s", why);
+}
+
+static void tell_trouble(struct keeper *k, struct trouble *t)
+{
+	if (t->count > 0 && strcmp(t->now, t->told) != 0)
+		log_error("%s: %s%s; tried again every %u s", t->what, t->now,
+			  t->count > 1 ? ", and others" : "", k->rules.save_ms / 1000);
+	else if (t->count == 0 && t->told[0] != '\0')
+		log_info("%s", t->over);
+	memcpy(t->told, t->now, sizeof t->told);
+	t->now[0] = '\0';
+	t->count = 0;
+}
+
+/* --- saving -------------------------------------------------------------------------------- */
+
+/* As it is, also where time has emptied it. false: why[] says. */
+static bool save_one(struct keeper *k, struct series *s, const struct series_info *info,
+		     char why[VOLUME_WHY_MAX])
+{
+	uint64_t last = info->window, kept = info->is.monitor.windows;
+	char file[SHELF_NAME_MAX], *path;
+	unsigned windows;
+	bool fine;
+
+	if (!shelf_saved(file, info)) {
+		snprintf(why, VOLUME_WHY_MAX, "series %s: its name is too long for a file",
+			 info->is.name);
+		return false;
+	}
+	mkdir(k->rules.series_dir, 0750); /* if that fails, so does what follows */
+	path = mem_printf("%s/%s", k->rules.series_dir, file);
+	fine = saved_write(s, info, last > kept ? last - kept : 0, last, path, true, &windows, why);
+	free(path);
+	return fine;
+}
+
+/* heir NULL: what persists. Otherwise everything, and what comes after that is told to the heir. */
+static void save_all(struct keeper *k, struct series_tap *heir)
+{
+	char why[VOLUME_WHY_MAX];
+	struct series_info info;
+	struct series *s;
+
+	for (unsigned n = 0; (s = series_nth(k->all, n)) != NULL; n++) {
+		if (heir != NULL)
+			series_forward(s, heir);
+		series_describe(s, &info);
+		if ((info.is.persist || heir != NULL) && info.window != 0 &&
+		    !save_one(k, s, &info, why))
+			note_trouble(&k->saving, why);
+	}
+}
+
+/* --- journals ------------------------------------------------------------------------------ */
+
+/* false: why[] says. */
+static bool journal_one(struct keeper *k, struct series *s, const struct series_info *info,
+			uint64_t window, char why[VOLUME_WHY_MAX])
+{
+	char file[SHELF_NAME_MAX], *path;
+	unsigned windows;
+	bool fine;
+
+	if (!shelf_journal(file, info->is.name, (window + 1) * info->is.monitor.seconds)) {
+		snprintf(why, VOLUME_WHY_MAX, "series %s: its name is too long for a file",
+			 info->is.name);
+		return false;
+	}
+	mkdir(k->rules.journal_dir, 0750);
+	path = mem_printf("%s/%s", k->rules.journal_dir, file);
+	fine = access(path, F_OK) == 0 ||
+	       saved_write(s, info, window, window, path, false, &windows, why);
+	free(path);
+	return fine;
+}
+
+static bool journal_series(struct keeper *k, struct journalled *j, struct series *s)
+{
+	char why[VOLUME_WHY_MAX];
+	struct series_info info;
+	uint64_t oldest;
+
+	series_describe(s, &info);
+	if (!info.is.serialize || info.window == 0)
+		return true;
+	if (j->series != s || !monitor_equal(j->monitor, info.is.monitor))
+		*j = (struct journalled){ .series = s, .monitor = info.is.monitor };
+	oldest = info.window > info.is.monitor.windows ? info.window - info.is.monitor.windows : 0;
+	for (j->next = j->next > oldest ? j->next : oldest; j->next < info.window; j->next++)
+		if (!journal_one(k, s, &info, j->next, why)) {
+			note_trouble(&k->journalling, why);
+			return false;
+		}
+	return true;
+}
+
+/* Windows that have finished. After trouble not before the next interval: what is full stays so. */
+static void journal_all(struct keeper *k)
+{
+	struct series *s;
+	bool fine = true;
+
+	if (clock_ms() < k->journal_at_ms)
+		return;
+	for (unsigned n = 0; n < ALL_MOST && (s = series_nth(k->all, n)) != NULL; n++)
+		fine = journal_series(k, &k->journalled[n], s) && fine;
+	if (!fine)
+		k->journal_at_ms = clock_ms() + k->rules.save_ms;
+	tell_trouble(k, &k->journalling);
+}
+
+/* What is older than journal_days, and is called as a journal of ours. */
+static void expire_journals(struct keeper *k)
+{
+	uint64_t now_s = clock_wall_ms() / 1000, days = k->rules.journal_days, end_s;
+	DIR *dir = days > 0 ? opendir(k->rules.journal_dir) : NULL;
+	char series[SERIES_NAME_MAX + 1];
+	unsigned removed = 0;
+	const struct dirent *e;
+
+	while (dir != NULL && (e = readdir(dir)) != NULL)
+		if (shelf_is_journal(e->d_name, series, sizeof series, &end_s) &&
+		    end_s + days * DAY_S < now_s)
+			removed += unlinkat(dirfd(dir), e->d_name, 0) == 0;
+	if (dir != NULL)
+		closedir(dir);
+	if (removed > 0)
+		log_info("%u journals older than %u days removed", removed, (unsigned)days);
+}
+
+/* --- what is asked ------------------------------------------------------------------------- */
+
+static bool load_named(struct keeper *k, const struct keeper_task *t, char why[VOLUME_WHY_MAX])
+{
+	const char *reason;
+	struct series *s = series_named(k->all, slice_of(t->series), &reason);
+	const char *file = t->file;
+	char own[SHELF_NAME_MAX], *path;
+	struct series_info info;
+	bool fine;
+
+	if (s == NULL) {
+		snprintf(why, VOLUME_WHY_MAX, "%s", reason);
+		return false;
+	}
+	series_describe(s, &info);
+	if (file == NULL && !shelf_saved(own, &info)) {
+		snprintf(why, VOLUME_WHY_MAX, "its name is too long for a file");
+		return false;
+	}
+	if (file == NULL)
+		file = own;
+	path = file[0] == '/' ? mem_strdup(file) : mem_printf("%s/%s", k->rules.series_dir, file);
+	fine = loader_one(s, path, why);
+	free(path);
+	return fine;
+}
+
+static bool save_named(struct keeper *k, const char *name, char why[VOLUME_WHY_MAX])
+{
+	const char *reason;
+	struct series *s = series_named(k->all, slice_of(name), &reason);
+	struct series_info info;
+
+	if (s == NULL) {
+		snprintf(why, VOLUME_WHY_MAX, "%s", reason);
+		return false;
+	}
+	series_describe(s, &info);
+	return save_one(k, s, &info, why);
+}
+
+static bool save_each(struct keeper *k, struct series_tap *heir, char why[VOLUME_WHY_MAX])
+{
+	save_all(k, heir);
+	snprintf(why, VOLUME_WHY_MAX, "%s", k->saving.now);
+	tell_trouble(k, &k->saving);
+	return *why == '\0';
+}
+
+static bool do_task(struct keeper *k, struct keeper_task *t)
+{
+	bool fine = false;
+
+	if (k->state != KEEPER_KEEPS) {
+		snprintf(t->wrong, sizeof t->wrong, "another process keeps the series");
+		return false;
+	}
+	switch (t->work) {
+	case KEEPER_LOAD:
+		return load_named(k, t, t->wrong);
+	case KEEPER_SAVE:
+		if (t->series != NULL)
+			return save_named(k, t->series, t->wrong);
+		return save_each(k, NULL, t->wrong);
+	case KEEPER_RETIRE:
+		journal_all(k);
+		fine = save_each(k, t->tap, t->wrong);
+		k->state = KEEPER_RETIRED;
+		break;
+	}
+	return fine;
+}
+
+static struct keeper_task *next_task(struct keeper *k)
+{
+	struct keeper_task *t;
+
+	pthread_mutex_lock(&k->lock);
+	t = STAILQ_FIRST(&k->tasks);
+	if (t != NULL)
+		STAILQ_REMOVE_HEAD(&k->tasks, next);
+	pthread_mutex_unlock(&k->lock);
+	return t;
+}
+
+void keeper_ask(struct keeper *k, struct keeper_task *task)
+{
+	pthread_mutex_lock(&k->lock);
+	STAILQ_INSERT_TAIL(&k->tasks, task, next);
+	pthread_cond_signal(&k->asked);
+	pthread_mutex_unlock(&k->lock);
+}
+
+static void inherit_if_told(struct keeper *k)
+{
+	bool told;
+
+	pthread_mutex_lock(&k->lock);
+	told = k->inherits;
+	pthread_mutex_unlock(&k->lock);
+	if (!told || k->state != KEEPER_WAITS)
+		return;
+	loader_clean(k->rules.series_dir);
+	loader_clean(k->rules.journal_dir);
+	loader_all(k->all, k->rules.series_dir);
+	k->state = KEEPER_KEEPS;
+	pthread_mutex_lock(&k->lock);
+	k->has_loaded = true;
+	pthread_cond_broadcast(&k->loaded);
+	pthread_mutex_unlock(&k->lock);
+}
+
+static void do_tasks(struct keeper *k)
+{
+	struct keeper_task *t;
+
+	while ((t = next_task(k)) != NULL) {
+		inherit_if_told(k); /* what was told before the task was asked */
+		if (do_task(k, t))
+			t->wrong[0] = '\0';
+		t->done(t);
+	}
+}
+
+void keeper_inherit(struct keeper *k)
+{
+	pthread_mutex_lock(&k->lock);
+	k->inherits = true;
+	pthread_cond_signal(&k->asked);
+	pthread_mutex_unlock(&k->lock);
+}
+
+void keeper_wait(struct keeper *k)
+{
+	pthread_mutex_lock(&k->lock);
+	while (!k->has_loaded)
+		pthread_cond_wait(&k->loaded, &k->lock);
+	pthread_mutex_unlock(&k->lock);
+}
+
+/* --- a turn -------------------------------------------------------------------------------- */
+
+static void tidy_all(struct keeper *k)
+{
+	struct series *s;
+
+	for (unsigned n = 0; (s = series_nth(k->all, n)) != NULL; n++)
+		for (unsigned times = 0; times < TIDY_MOST && series_tidy(s); times++)
+			;
+}
+
+static void do_what_was_asked(struct keeper *k)
+{
+	take_rules(k);
+	inherit_if_told(k);
+	do_tasks(k);
+}
+
+void keeper_turn(struct keeper *k)
+{
+	do_what_was_asked(k);
+	tidy_all(k);
+	if (k->state != KEEPER_KEEPS)
+		return;
+	journal_all(k);
+	if (clock_ms() < k->save_at_ms)
+		return;
+	save_all(k, NULL);
+	tell_trouble(k, &k->saving);
+	expire_journals(k);
+	k->save_at_ms = clock_ms() + k->rules.save_ms;
+}
+
+/* --- its thread ---------------------------------------------------------------------------- */
+
+/* false: the time has come. */
+static bool wait_for_asking(struct keeper *k, const struct timespec *until)
+{
+	int error = 0;
+
+	while (error == 0 && !k->ending && STAILQ_EMPTY(&k->tasks) &&
+	       !(k->inherits && k->state == KEEPER_WAITS))
+		error = pthread_cond_timedwait(&k->asked, &k->lock, until);
+	return error == 0;
+}
+
+static void *keeper_main(void *arg)
+{
+	struct keeper *k = arg;
+	struct timespec turn_at = { 0 };
+	bool ending = false;
+
+	while (!ending) {
+		bool asked;
+
+		pthread_mutex_lock(&k->lock);
+		asked = wait_for_asking(k, &turn_at);
+		ending = k->ending;
+		pthread_mutex_unlock(&k->lock);
+		if (asked) {
+			do_what_was_asked(k);
+			continue;
+		}
+		keeper_turn(k);
+		clock_gettime(CLOCK_MONOTONIC, &turn_at);
+		turn_at.tv_sec += TURN_S;
+	}
+	k->save_at_ms = 0;
+	k->journal_at_ms = 0;
+	keeper_turn(k);
+	return NULL;
+}
+
+struct keeper *keeper_new(struct series_all *all, const struct keeper_rules *rules)
+{
+	struct keeper *k = mem_new(sizeof *k);
+	pthread_condattr_t attr;
+
+	k->all = all;
+	k->saving.what = "series cannot be saved";
+	k->saving.over = "series are saved again";
+	k->journalling.what = "journals cannot be written";
+	k->journalling.over = "journals are written again";
+	STAILQ_INIT(&k->tasks);
+	pthread_mutex_init(&k->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&k->asked, &attr);
+	pthread_cond_init(&k->loaded, NULL);
+	pthread_condattr_destroy(&attr);
+	keeper_rule(k, rules);
+	return k;
+}
+
+void keeper_start(struct keeper *k)
+{
+	k->has_thread = pthread_create(&k->thread, NULL, keeper_main, k) == 0;
+	CHECK(k->has_thread);
+}
+
+void keeper_stop(struct keeper *k)
+{
+	if (k == NULL)
+		return;
+	pthread_mutex_lock(&k->lock);
+	k->ending = true;
+	pthread_cond_signal(&k->asked);
+	pthread_mutex_unlock(&k->lock);
+	if (k->has_thread)
+		pthread_join(k->thread, NULL);
+	if (k->new_rules != NULL)
+		rules_free(k->new_rules);
+	free(k->new_rules);
+	rules_free(&k->rules);
+	pthread_cond_destroy(&k->asked);
+	pthread_cond_destroy(&k->loaded);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+}
