@@ -1,33 +1,7 @@
 /* Commands and their answers: the table, the words, the framing. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "asking.h"
 
-#include <cmocka.h>
-
-#include "admin/ask.h"
 #include "base/clock.h"
-#include "fake_world.h"
-
-struct fixture {
-	struct fake_world *f;
-	struct loop *loop;
-	struct buf out;
-	struct asker by;
-	unsigned errands;
-	bool waiting;
-};
-
-static void home(void *owner)
-{
-	struct fixture *fx = owner;
-
-	fx->waiting = false;
-	loop_stop(fx->loop);
-}
 
 static int set_up(void **state)
 {
@@ -35,17 +9,10 @@ static int set_up(void **state)
 		"192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.3.1", "198.51.100.9",
 		"2001:db8::1", "2001:db8::2", "2001:db8:0:1::1",
 	};
-	struct fixture *fx = mem_new(sizeof *fx);
+	struct fixture *fx = fixture_new();
 
-	fx->f = fake_world_new();
 	for (size_t i = 0; i < sizeof peers / sizeof *peers; i++)
 		fake_world_enter(fx->f, peers[i]);
-	fx->loop = loop_new();
-	buf_init(&fx->out, ASK_OUT_MAX);
-	fx->by = (struct asker){
-		.world = &fx->f->world, .loop = fx->loop, .errands = &fx->errands, .home = home,
-		.owner = fx, .out = &fx->out, .rights = RIGHT_LOOK | RIGHT_CHANGE,
-	};
 	log_set_level(LOG_ERROR);
 	*state = fx;
 	return 0;
@@ -53,31 +20,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	struct fixture *fx = *state;
-
-	buf_free(&fx->out);
-	loop_free(fx->loop);
-	fake_world_free(fx->f);
-	free(fx);
+	fixture_free(*state);
 	return 0;
-}
-
-/* The whole answer; borrowed until the next one. */
-static const char *say(struct fixture *fx, const char *line)
-{
-	char *copy = mem_strdup(line);
-	struct ask a;
-	enum ask_step step;
-
-	buf_clear(&fx->out);
-	for (step = ask_begin(&a, &fx->by, copy, strlen(copy)); step != ASK_DONE;
-	     step = ask_go_on(&a))
-		for (fx->waiting = step == ASK_WAIT; fx->waiting;)
-			loop_run(fx->loop);
-	ask_end(&a);
-	free(copy);
-	assert_int_equal(fx->errands, 0);
-	return buf_text(&fx->out);
 }
 
 static void test_answers(void **state)

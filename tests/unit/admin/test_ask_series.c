@@ -1,92 +1,27 @@
 /* What inbound_audit answers to (3.10), series, and top --series: exactly. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "asking.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
-#include "admin/ask.h"
 #include "base/clock.h"
-#include "fake_world.h"
 
 /* A quarter of a window of 300 s is over, and half a minute of one of 60. */
 enum { QUARTER_MS = 75000 };
 static const uint64_t start_ms = (uint64_t)300 * 5666666 * 1000 + QUARTER_MS;
 
-struct fixture {
-	struct fake_world *f;
-	struct loop *loop;
-	struct buf out; /* of a step */
-	struct buf all;
-	struct asker by;
-	unsigned errands, steps;
-	bool waiting;
-};
-
-static void home(void *owner)
-{
-	struct fixture *fx = owner;
-
-	fx->waiting = false;
-	loop_stop(fx->loop);
-}
-
 static int set_up(void **state)
 {
-	struct fixture *fx = mem_new(sizeof *fx);
-
 	clock_stop(true, 1000, start_ms);
-	fx->f = fake_world_new();
-	fx->loop = loop_new();
-	buf_init(&fx->out, ASK_OUT_MAX);
-	fx->by = (struct asker){
-		.world = &fx->f->world, .loop = fx->loop, .errands = &fx->errands, .home = home,
-		.owner = fx, .out = &fx->out, .rights = RIGHT_LOOK | RIGHT_CHANGE,
-	};
 	log_set_level(LOG_ERROR + 1);
-	*state = fx;
+	*state = fixture_new();
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct fixture *fx = *state;
-
-	buf_free(&fx->out);
-	buf_free(&fx->all);
-	loop_free(fx->loop);
-	fake_world_free(fx->f);
-	free(fx);
+	fixture_free(*state);
 	clock_stop(false, 0, 0);
 	return 0;
-}
-
-/* The whole answer; borrowed until the next one. */
-static const char *say(struct fixture *fx, const char *line)
-{
-	char *copy = mem_strdup(line);
-	struct ask a;
-	enum ask_step step;
-
-	buf_clear(&fx->all);
-	fx->steps = 0;
-	for (step = ask_begin(&a, &fx->by, copy, strlen(copy));; step = ask_go_on(&a)) {
-		fx->steps++;
-		assert_true(buf_add_slice(&fx->all, buf_slice(&fx->out)));
-		buf_clear(&fx->out);
-		if (step == ASK_DONE)
-			break;
-		for (fx->waiting = step == ASK_WAIT; fx->waiting;)
-			loop_run(fx->loop);
-	}
-	ask_end(&a);
-	free(copy);
-	assert_int_equal(fx->errands, 0);
-	return buf_text(&fx->all);
 }
 
 struct exchange {
