@@ -2,19 +2,10 @@
 #ifndef TEST_POLICY_FAKE_H
 #define TEST_POLICY_FAKE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "policy/engine.h"
+#include "policy/expect.h"
 #include "policy/fn.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define STR(text) { .type = VALUE_STRING, .string = { (text), sizeof(text) - 1 } }
 #define NUM(n) { .type = VALUE_NUMBER, .number = (n) }
 #define LIST(members) { .type = VALUE_LIST, .count = COUNT(members), .list = (members) }
@@ -37,13 +28,6 @@ struct fake {
 	struct buf logged;
 	enum log_level level; /* of the last of them */
 };
-
-static inline void expect_text(const char *name, struct buf *got, const char *want)
-{
-	if (!slice_equal(buf_slice(got), slice_of(want)))
-		fail_msg("%s: want \"%s\", got \"%s\"", name, want, buf_text(got));
-	buf_clear(got);
-}
 
 static inline const char *fake_count(void *owner, const struct facts *facts, struct slice service,
 				     const struct cidr *block, uint64_t *out)
@@ -82,15 +66,6 @@ static inline void fake_logged(void *owner, enum log_level level, const struct f
 	(void)facts;
 	fake->level = level;
 	assert_true(buf_printf(&fake->logged, "%s:%u: %.*s\n", file, line, SLICE_ARGS(text)));
-}
-
-static inline struct addr addr_of(const char *text)
-{
-	struct addr addr = { 0 };
-
-	if (text != NULL)
-		assert_null(addr_parse(slice_of(text), &addr));
-	return addr;
 }
 
 /* facts and conf may have been filled in; the set is loaded without any module. */

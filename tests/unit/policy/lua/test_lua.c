@@ -127,7 +127,7 @@ static void test_callouts(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct world w;
 
 		world_init(&w);
@@ -179,7 +179,7 @@ static void test_errors(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		char *script = mem_printf(
 			"local m, broken = {}, true\nfunction m:validate_connect(ac, vctx) if broken then broken = false %s end "
 			"return msys.core.VALIDATE_CONT end\nmsys.registerModule('limits', m)\n",
@@ -237,7 +237,7 @@ static void test_refused(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct world w;
 		char got[1024], *want;
 
@@ -444,7 +444,7 @@ static void test_nothing_dangerous(void **state)
 	(void)state;
 	world_init(&w);
 	assert_true(buf_printf(&script, "local m = {}\nfunction m:validate_connect(ac, vctx)\n"));
-	for (size_t i = 0; i < COUNT_OF(absent); i++)
+	for (size_t i = 0; i < COUNT(absent); i++)
 		assert_true(buf_printf(&script, "if (%s) then print([==[%s]==]) end\n", absent[i],
 				       absent[i]));
 	assert_true(buf_printf(&script, "return 0 end\nmsys.registerModule('limits', m)\n"));

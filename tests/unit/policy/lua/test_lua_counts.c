@@ -53,7 +53,7 @@ static void test_forms(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct buf want = { 0 }, got = { 0 };
 		struct world w;
 
@@ -62,7 +62,7 @@ static void test_forms(void **state)
 		w.facts.peer = addr_of(cases[i].peer);
 		world_must_load(&w, "tests/lua/counts", NULL);
 		world_ask(&w, PHASE_CONNECT);
-		for (unsigned s = 0; s < COUNT_OF(services); s++)
+		for (unsigned s = 0; s < COUNT(services); s++)
 			assert_true(buf_printf(
 				&want,
 				"%s /24 number %u\n%s /32 number %u\n%s /0 number %u\n%s net/24 number %u\n"
@@ -114,7 +114,7 @@ static void test_limits(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct world w;
 
 		world_init(&w);

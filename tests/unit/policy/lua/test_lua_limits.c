@@ -190,7 +190,7 @@ static const struct attack {
 static void test_attacks(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(attacks); i++) {
+	for (size_t i = 0; i < COUNT(attacks); i++) {
 		const struct attack *a = &attacks[i];
 		char *script = mem_printf("local m, n = {}, 0\n"
 					  "function m:validate_connect(ac, vctx)\n"

@@ -54,7 +54,7 @@ static void test_unknown_names(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct buf got = { 0 };
 		struct world w;
 		char line[256];

@@ -49,7 +49,7 @@ static void test_expressions(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct world w;
 		char *script = mem_printf("require('msys.pbp') require('msys.dumper')\n"
 					  "local m, p, d = {}, msys.pbp, msys.dumper.Dumper\n"

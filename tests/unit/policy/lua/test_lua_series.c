@@ -9,9 +9,9 @@ static void begin(struct world *w)
 {
 	world_init(w);
 	w->conf.monitors = monitors;
-	w->conf.monitor_count = COUNT_OF(monitors);
+	w->conf.monitor_count = COUNT(monitors);
 	w->host.series = series_all_new();
-	series_monitors(w->host.series, monitors, COUNT_OF(monitors), SERIES_BYTES_STANDARD, false);
+	series_monitors(w->host.series, monitors, COUNT(monitors), SERIES_BYTES_STANDARD, false);
 	clock_stop(true, 1000, UINT64_C(1800000000000));
 }
 
@@ -212,7 +212,7 @@ static void test_definitions(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct series_definition *got;
 		char line[512];
 		struct world w;
@@ -315,7 +315,7 @@ static void test_errors(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct world w;
 		char *script = mem_printf(
 			INIT("msys.audit_series.define('s', 'cidr', 60, 5)\n"

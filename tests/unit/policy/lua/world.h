@@ -3,20 +3,11 @@
 #ifndef TEST_LUA_WORLD_H
 #define TEST_LUA_WORLD_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/mem.h"
+#include "policy/expect.h"
 #include "policy/lua/lua.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 struct world_count {
 	const char *service;
@@ -40,15 +31,6 @@ struct world {
 	struct buf logged;
 	char directory[32];
 };
-
-static inline struct addr addr_of(const char *text)
-{
-	struct addr addr = { 0 };
-
-	if (text)
-		assert_null(addr_parse(slice_of(text), &addr));
-	return addr;
-}
 
 static inline const char *world_count(void *owner, const struct facts *facts, struct slice service,
 				      const struct cidr *block, uint64_t *out)
@@ -94,13 +76,6 @@ static inline void world_logged(void *owner, enum log_level level, const struct 
 	(void)level;
 	assert_non_null(facts);
 	assert_true(buf_printf(&w->logged, "%s:%u: %.*s\n", file, line, SLICE_ARGS(text)));
-}
-
-static inline void expect_text(const char *name, struct buf *got, const char *want)
-{
-	if (!slice_equal(buf_slice(got), slice_of(want)))
-		fail_msg("%s: want \"%s\", got \"%s\"", name, want, buf_text(got));
-	buf_clear(got);
 }
 
 static inline void expect_has(const char *name, struct buf *got, const char *want)

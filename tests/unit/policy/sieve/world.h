@@ -7,19 +7,10 @@
 #ifndef TEST_SIEVE_WORLD_H
 #define TEST_SIEVE_WORLD_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "policy/expect.h"
 #include "policy/sieve/sieve.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { SCRIPTS_MAX = 4, FILES_MAX = 32 };
 
