@@ -4,7 +4,6 @@
  */
 #include "archive/keeper.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "archive/journals.h"
 #include "archive/loader.h"
 #include "archive/saved.h"
 #include "archive/shelf.h"
+#include "archive/trouble.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,31 +23,13 @@
 
 enum {
 	TURN_S = 1,
-	DAY_S = 86400,
 	TIDY_MOST = 256, /* times in a turn, of one series */
-	ALL_MOST = SERIES_MOST + MONITORS_MAX * EVENTS,
-};
-
-/* What goes wrong is told when it begins, when it becomes something else, and when it ends. */
-struct trouble {
-	const char *what; /* "series cannot be saved" */
-	const char *over; /* "series are saved again" */
-	char now[VOLUME_WHY_MAX];  /* of this round, the first; empty: none */
-	char told[VOLUME_WHY_MAX];
-	unsigned count; /* in this round */
 };
 
 enum state {
 	KEEPER_WAITS,   /* another process may still have the series */
 	KEEPER_KEEPS,
 	KEEPER_RETIRED, /* another process has them now */
-};
-
-/* Up to which window a series is journalled; another one, or of another monitor: from the start. */
-struct journalled {
-	const struct series *series;
-	struct monitor monitor;
-	uint64_t next;
 };
 
 struct keeper {
@@ -61,9 +44,10 @@ struct keeper {
 	/* The thread's own. */
 	struct keeper_rules rules;
 	enum state state;
-	uint64_t save_at_ms, journal_at_ms;
-	struct trouble saving, journalling;
-	struct journalled journalled[ALL_MOST];
+	uint64_t save_at_ms;
+	struct trouble saving;
+	struct journals journals;
+	bool is_waiting; /* for the clock */
 };
 
 /* --- rules --------------------------------------------------------------------------------- */
@@ -117,26 +101,6 @@ static void take_rules(struct keeper *k)
 		k->save_at_ms = next_ms;
 }
 
-/* --- trouble ------------------------------------------------------------------------------- */
-
-static void note_trouble(struct trouble *t, const char *why)
-{
-	if (t->count++ == 0)
-		snprintf(t->now, sizeof t->now, "%s", why);
-}
-
-static void tell_trouble(struct keeper *k, struct trouble *t)
-{
-	if (t->count > 0 && strcmp(t->now, t->told) != 0)
-		log_error("%s: %s%s; tried again every %u s", t->what, t->now,
-			  t->count > 1 ? ", and others" : "", k->rules.save_ms / 1000);
-	else if (t->count == 0 && t->told[0] != '\0')
-		log_info("%s", t->over);
-	memcpy(t->told, t->now, sizeof t->told);
-	t->now[0] = '\0';
-	t->count = 0;
-}
-
 /* --- saving -------------------------------------------------------------------------------- */
 
 /* As it is, also where time has emptied it. false: why[] says. */
@@ -173,85 +137,8 @@ static void save_all(struct keeper *k, struct series_tap *heir)
 		series_describe(s, &info);
 		if ((info.is.persist || heir != NULL) && info.window != 0 &&
 		    !save_one(k, s, &info, why))
-			note_trouble(&k->saving, why);
+			trouble_note(&k->saving, why);
 	}
-}
-
-/* --- journals ------------------------------------------------------------------------------ */
-
-/* false: why[] says. */
-static bool journal_one(struct keeper *k, struct series *s, const struct series_info *info,
-			uint64_t window, char why[VOLUME_WHY_MAX])
-{
-	char file[SHELF_NAME_MAX], *path;
-	unsigned windows;
-	bool fine;
-
-	if (!shelf_journal(file, info->is.name, (window + 1) * info->is.monitor.seconds)) {
-		snprintf(why, VOLUME_WHY_MAX, "series %s: its name is too long for a file",
-			 info->is.name);
-		return false;
-	}
-	mkdir(k->rules.journal_dir, 0750);
-	path = mem_printf("%s/%s", k->rules.journal_dir, file);
-	fine = access(path, F_OK) == 0 ||
-	       saved_write(s, info, window, window, path, false, &windows, why);
-	free(path);
-	return fine;
-}
-
-static bool journal_series(struct keeper *k, struct journalled *j, struct series *s)
-{
-	char why[VOLUME_WHY_MAX];
-	struct series_info info;
-	uint64_t oldest;
-
-	series_describe(s, &info);
-	if (!info.is.serialize || info.window == 0)
-		return true;
-	if (j->series != s || !monitor_equal(j->monitor, info.is.monitor))
-		*j = (struct journalled){ .series = s, .monitor = info.is.monitor };
-	oldest = info.window > info.is.monitor.windows ? info.window - info.is.monitor.windows : 0;
-	for (j->next = j->next > oldest ? j->next : oldest; j->next < info.window; j->next++)
-		if (!journal_one(k, s, &info, j->next, why)) {
-			note_trouble(&k->journalling, why);
-			return false;
-		}
-	return true;
-}
-
-/* Windows that have finished. After trouble not before the next interval: what is full stays so. */
-static void journal_all(struct keeper *k)
-{
-	struct series *s;
-	bool fine = true;
-
-	if (clock_ms() < k->journal_at_ms)
-		return;
-	for (unsigned n = 0; n < ALL_MOST && (s = series_nth(k->all, n)) != NULL; n++)
-		fine = journal_series(k, &k->journalled[n], s) && fine;
-	if (!fine)
-		k->journal_at_ms = clock_ms() + k->rules.save_ms;
-	tell_trouble(k, &k->journalling);
-}
-
-/* What is older than journal_days, and is called as a journal of ours. */
-static void expire_journals(struct keeper *k)
-{
-	uint64_t now_s = clock_wall_ms() / 1000, days = k->rules.journal_days, end_s;
-	DIR *dir = days > 0 ? opendir(k->rules.journal_dir) : NULL;
-	char series[SERIES_NAME_MAX + 1];
-	unsigned removed = 0;
-	const struct dirent *e;
-
-	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (shelf_is_journal(e->d_name, series, sizeof series, &end_s) &&
-		    end_s + days * DAY_S < now_s)
-			removed += unlinkat(dirfd(dir), e->d_name, 0) == 0;
-	if (dir != NULL)
-		closedir(dir);
-	if (removed > 0)
-		log_info("%u journals older than %u days removed", removed, (unsigned)days);
 }
 
 /* --- what is asked ------------------------------------------------------------------------- */
@@ -300,7 +187,7 @@ static bool save_each(struct keeper *k, struct series_tap *heir, char why[VOLUME
 {
 	save_all(k, heir);
 	snprintf(why, VOLUME_WHY_MAX, "%s", k->saving.now);
-	tell_trouble(k, &k->saving);
+	trouble_tell(&k->saving, k->rules.save_ms);
 	return *why == '\0';
 }
 
@@ -320,7 +207,7 @@ static bool do_task(struct keeper *k, struct keeper_task *t)
 			return save_named(k, t->series, t->wrong);
 		return save_each(k, NULL, t->wrong);
 	case KEEPER_RETIRE:
-		journal_all(k);
+		journals_write(&k->journals, k->all, &k->rules);
 		fine = save_each(k, t->tap, t->wrong);
 		k->state = KEEPER_RETIRED;
 		break;
@@ -406,6 +293,29 @@ static void tidy_all(struct keeper *k)
 			;
 }
 
+/*
+ * A clock that was set back stands still for the windows that are newer (D43). One that was wrong by
+ * years would stand for years, so that must be seen.
+ */
+static void tell_waiting(struct keeper *k)
+{
+	uint64_t now_s = clock_wall_ms() / 1000;
+	bool is_waiting = false;
+	char until[SHELF_TIME_MAX];
+	struct series_info info;
+	struct series *s;
+
+	for (unsigned n = 0; !is_waiting && (s = series_nth(k->all, n)) != NULL; n++) {
+		series_describe(s, &info);
+		is_waiting = info.window > now_s / info.is.monitor.seconds + 1;
+	}
+	if (is_waiting && !k->is_waiting)
+		log_warn("the clock was set back: series %s counts into one window until %s, or a "
+			    "restart", info.is.name,
+			    shelf_time(info.window * info.is.monitor.seconds, until));
+	k->is_waiting = is_waiting;
+}
+
 static void do_what_was_asked(struct keeper *k)
 {
 	take_rules(k);
@@ -417,14 +327,15 @@ void keeper_turn(struct keeper *k)
 {
 	do_what_was_asked(k);
 	tidy_all(k);
+	tell_waiting(k);
 	if (k->state != KEEPER_KEEPS)
 		return;
-	journal_all(k);
+	journals_write(&k->journals, k->all, &k->rules);
 	if (clock_ms() < k->save_at_ms)
 		return;
 	save_all(k, NULL);
-	tell_trouble(k, &k->saving);
-	expire_journals(k);
+	trouble_tell(&k->saving, k->rules.save_ms);
+	journals_expire(&k->journals, &k->rules);
 	k->save_at_ms = clock_ms() + k->rules.save_ms;
 }
 
@@ -463,7 +374,7 @@ static void *keeper_main(void *arg)
 		turn_at.tv_sec += TURN_S;
 	}
 	k->save_at_ms = 0;
-	k->journal_at_ms = 0;
+	k->journals.again_ms = 0;
 	keeper_turn(k);
 	return NULL;
 }
@@ -476,8 +387,7 @@ struct keeper *keeper_new(struct series_all *all, const struct keeper_rules *rul
 	k->all = all;
 	k->saving.what = "series cannot be saved";
 	k->saving.over = "series are saved again";
-	k->journalling.what = "journals cannot be written";
-	k->journalling.over = "journals are written again";
+	journals_init(&k->journals);
 	STAILQ_INIT(&k->tasks);
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_condattr_init(&attr);

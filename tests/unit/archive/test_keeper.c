@@ -558,6 +558,19 @@ static void old_journals_of_ours_are_removed(void **state)
 						   "syslog.1");
 }
 
+/* The clock alone is set: no time has passed. */
+static void T16_a_clock_set_ahead_removes_no_journal(void **state)
+{
+	struct world *w = *state;
+	uint64_t later_s = w->now_s + SAVE_MS / 1000;
+
+	write_file(w->journal_dir, "four.20261120T090000Z", "", 0);
+	turn(w);
+	clock_stop(true, later_s * 1000, (later_s + 400 * DAY_S) * 1000);
+	turn(w);
+	assert_string_equal(files(w->journal_dir), "four.20261120T090000Z");
+}
+
 /* --- what is asked -------------------------------------------------------------------------- */
 
 struct errand {
@@ -755,6 +768,7 @@ int main(void)
 		CASE(a_journal_that_is_there_is_left_as_it_is),
 		CASE(a_window_that_finished_while_nobody_ran_is_journalled),
 		CASE(old_journals_of_ours_are_removed),
+		CASE(T16_a_clock_set_ahead_removes_no_journal),
 		CASE(saving_on_demand),
 		CASE(loading_on_demand_fills_what_is_empty),
 		CASE(upgrade_everything_is_handed_on_and_nothing_written_after),
