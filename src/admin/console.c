@@ -257,7 +257,8 @@ static void accepted(void *owner, int fd, const struct addr *peer, uint16_t port
 	conn_progress(c);
 	c->by.rights = gate_rights(&e->door, fd, &c->by.uid);
 	if (c->by.rights == 0)
-		conn_refuse(c, EXIT_OF_FAILURE, "this user may not");
+		conn_refuse(c, EXIT_OF_FAILURE,
+			    "this user may not: it is not in the group of the socket");
 	else if (console->connections > CONNECTIONS_MAX)
 		conn_refuse(c, EXIT_OF_FAILURE, "too many consoles");
 }

@@ -43,7 +43,7 @@ const char *words_split(char *line, size_t len, struct slice *words, unsigned mo
 
 	*count_out = 0;
 	if (has_control(line, len))
-		return "a control character";
+		return "a control character in the line";
 	for (;; ++*count_out) {
 		while (at < end && is_blank(*at))
 			at++;

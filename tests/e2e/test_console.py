@@ -324,7 +324,8 @@ class Door(E2E):
             if words[0] == "nonsense-but-sent":
                 self.assertEqual(code, 64)
                 continue
-            self.assertEqual((code, out, err), (1, "", "tidectl: this user may not\n"), words)
+            self.assertEqual((code, out, err), (
+                1, "", "tidectl: this user may not: it is not in the group of the socket\n"), words)
 
         os.chown(d.control, 0, 4242)
         self.assertEqual(as_nobody("count", "SMTP", "::/0")[0], 1)

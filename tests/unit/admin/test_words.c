@@ -38,8 +38,8 @@ static void test_split(void **state)
 		{ "open quote", "a \"b", "a quote is not closed", { NULL } },
 		{ "open after backslash", "\"\\\"", "a quote is not closed", { NULL } },
 		{ "backslash at the end", "\"a\\", "a quote is not closed", { NULL } },
-		{ "control", "a\x01", "a control character", { NULL } },
-		{ "escape", "\x1b[2J", "a control character", { NULL } },
+		{ "control", "a\x01", "a control character in the line", { NULL } },
+		{ "escape", "\x1b[2J", "a control character in the line", { NULL } },
 		{ "above ASCII", "\xc3\xa9", NULL, { "\xc3\xa9" } },
 	};
 
@@ -74,7 +74,7 @@ static void test_split_nul(void **state)
 
 	(void)state;
 	assert_string_equal(words_split(line, sizeof line - 1, words, MOST, &count),
-			    "a control character");
+			    "a control character in the line");
 }
 
 int main(void)
