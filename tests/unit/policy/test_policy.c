@@ -444,6 +444,10 @@ static void test_load(void **state)
 	assert_string_equal(complaints.list[0].text, "there is no policy language \"perl\"");
 	assert_int_equal(complaints.list[1].line, 9);
 	expect_text("what was loaded is unloaded", &calls, "unload 0\n");
+	for (size_t i = 1; i < COUNT(stanzas); i++) { /* one fault is enough */
+		fake.conf = (struct policy_conf){ .stanzas = &stanzas[i], .stanza_count = 1 };
+		assert_null(policy_load(&fake.conf, engines, &fake.host, &complaints));
+	}
 
 	loaded = 0;
 	fake.conf = (struct policy_conf){ .stanzas = stanzas, .stanza_count = 1, .mask_map = map,
