@@ -8,11 +8,11 @@
  * only serves what it has. All the time both tell each other who enters and leaves, so that policy
  * in either sees the sum, and the end of the connection is the leave of all that are left.
  *
- * Series are handed on as files (series/keeper.h): once nobody enters there any more, the old one
+ * Series are handed on as files (archive/keeper.h): once nobody enters there any more, the old one
  * saves them and says so. What its last sessions add then goes to the new one, line by line.
  *
  * The lines of the old one are `socket PATH-OR-ADDRESS` and `console PATH`, each with a descriptor,
- * then `now`, later `saved` and `series NEWS` (series/news.h); of the new one `taken`; of both
+ * then `now`, later `saved` and `series NEWS` (archive/news.h); of the new one `taken`; of both
  * those of audit/elsewhere.h, and `slots COUNT NAME` of session caps (audit/budget.h), which both
  * share.
  */

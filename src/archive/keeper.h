@@ -5,7 +5,7 @@
  * one that is defined, `NAME@SECONDS,WINDOWS` of the others, percent-encoded (D67). Journals are
  * files of the journal directory, one for each finished window that holds anything, named
  * `NAME.YYYYMMDDTHHMMSSZ` after the window's end (D68, T16); one that is there is left as it is.
- * Both are written by series/volume.h.
+ * Both are written by archive/volume.h.
  *
  * A disk that is full, or a directory that is not ours, is told once in the log, and tried again at
  * the next turn; so is it when it works again.

@@ -1,5 +1,5 @@
 /*
- * saved - a series on its way into a file (series/volume.h) and back, a turn at a time, so that its
+ * saved - a series on its way into a file (archive/volume.h) and back, a turn at a time, so that its
  * lock is never held for long. Blocks on the disk: for the keeper's thread.
  */
 #ifndef ARCHIVE_SAVED_H
