@@ -437,6 +437,8 @@ static void test_nothing_dangerous(void **state)
 		"loadstring('\\27LJ')",
 		"load('\\27LJ')",
 		"select(2, pcall(require, 'ffi')):match('^nothing')",
+		"collectgarbage() ~= 0",
+		"collectgarbage('count') == 0",
 	};
 	struct buf script = { 0 };
 	struct world w;
