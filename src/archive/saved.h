@@ -1,6 +1,6 @@
 /*
- * saved - a series on its way into a file (archive/volume.h) and back, a turn at a time, so that its
- * lock is never held for long. Blocks on the disk: for the keeper's thread.
+ * saved - a series on its way into a file (archive/volume.h) and back, a turn at a time, so that
+ * its lock is never held for long. Blocks on the disk: for the keeper's thread.
  */
 #ifndef ARCHIVE_SAVED_H
 #define ARCHIVE_SAVED_H
