@@ -53,20 +53,13 @@ int addr_compare(const struct addr *a, const struct addr *b)
 	return 0;
 }
 
-const char *addr_parse(struct slice text, struct addr *out)
+const char *addr_parse_bare(struct slice text, struct addr *out)
 {
 	char copy[ADDR_TEXT_MAX];
 	struct in6_addr v6;
 	struct in_addr v4;
-	bool bracketed = text.len >= 2 && text.at[0] == '[' && text.at[text.len - 1] == ']';
 
-	if (slice_equal_nocase(text, SLICE("localhost"))) {
-		*out = (struct addr){ (uint64_t)INADDR_LOOPBACK << 32, 0, ADDR_V4 };
-		return NULL;
-	}
-	if (bracketed)
-		text = (struct slice){ text.at + 1, text.len - 2 };
-	if (text.len == 0 || text.len >= sizeof copy || memchr(text.at, '\0', text.len) != NULL)
+	if (text.len == 0 || text.len >= sizeof copy || slice_has(text, '\0'))
 		return not_an_address;
 	memcpy(copy, text.at, text.len);
 	copy[text.len] = '\0';
@@ -77,6 +70,17 @@ const char *addr_parse(struct slice text, struct addr *out)
 	else
 		return not_an_address;
 	return NULL;
+}
+
+const char *addr_parse(struct slice text, struct addr *out)
+{
+	if (slice_equal_nocase(text, SLICE("localhost"))) {
+		*out = (struct addr){ (uint64_t)INADDR_LOOPBACK << 32, 0, ADDR_V4 };
+		return NULL;
+	}
+	if (text.len >= 2 && text.at[0] == '[' && text.at[text.len - 1] == ']')
+		text = (struct slice){ text.at + 1, text.len - 2 };
+	return addr_parse_bare(text, out);
 }
 
 const char *cidr_parse(struct slice text, struct cidr *out)
@@ -94,7 +98,7 @@ const char *cidr_parse(struct slice text, struct cidr *out)
 	}
 	if (len_text.len > 3 || !slice_number(len_text, UINT64_MAX, &len))
 		return "the mask after '/' is not a number";
-	if (addr.family == ADDR_V4 && memchr(addr_text.at, ':', addr_text.len) != NULL) {
+	if (addr.family == ADDR_V4 && slice_has(addr_text, ':')) {
 		if (len < 96 || len > 128) /* D105: ::ffff:192.0.2.0/120 is 192.0.2.0/24 */
 			return "the mask of an IPv4-mapped block is 96 to 128";
 		len -= 96;

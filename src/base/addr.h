@@ -41,6 +41,9 @@ int addr_compare(const struct addr *a, const struct addr *b); /* IPv4 first, the
 
 /* "192.0.2.1", "2001:db8::1", "[2001:db8::1]", "localhost". NULL, or what is wrong with it. */
 const char *addr_parse(struct slice text, struct addr *out) __attribute__((warn_unused_result));
+/* The first two forms only, which are those of protocols. */
+const char *addr_parse_bare(struct slice text, struct addr *out)
+	__attribute__((warn_unused_result));
 /* The same, or "ADDR/LEN". Bits below LEN are cleared; no LEN is the full length. */
 const char *cidr_parse(struct slice text, struct cidr *out) __attribute__((warn_unused_result));
 

@@ -34,16 +34,10 @@ static enum proxy_step bad(const char **why_out, const char *why)
 
 /* --- version 1 ----------------------------------------------------------------------------- */
 
-/* addr_parse() knows more forms than these. IPv4 in IPv6's clothes is IPv6 here. */
+/* IPv4 in IPv6's clothes is IPv6 here. */
 static bool read_text_addr(struct slice text, bool is_v6, struct addr *out)
 {
-	static const char octets[] = "0123456789abcdefABCDEF:.";
-
-	for (size_t i = 0; i < text.len; i++)
-		if (memchr(octets, text.at[i], sizeof octets - 1) == NULL)
-			return false;
-	return text.len > 0 && is_v6 == (memchr(text.at, ':', text.len) != NULL) &&
-	       addr_parse(text, out) == NULL;
+	return is_v6 == slice_has(text, ':') && addr_parse_bare(text, out) == NULL;
 }
 
 static bool read_text_port(struct slice text, uint16_t *out)

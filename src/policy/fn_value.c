@@ -103,8 +103,7 @@ static bool is_ip(struct slice text)
 {
 	struct addr addr;
 
-	return text.len > 0 && text.at[0] != '[' && !slice_equal_nocase(text, SLICE("localhost")) &&
-	       addr_parse(text, &addr) == NULL;
+	return addr_parse_bare(text, &addr) == NULL;
 }
 
 /* [192.0.2.1], [IPv6:2001:db8::1], and without the tag as elsewhere here. */

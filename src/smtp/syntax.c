@@ -124,12 +124,7 @@ static bool is_literal(struct slice s)
 	is_v6 = s.len > tag.len && slice_equal_nocase((struct slice){ s.at, tag.len }, tag);
 	if (is_v6)
 		take(&s, tag.len);
-	/* addr_parse() knows more forms than these two. */
-	for (size_t i = 0; i < s.len; i++)
-		if (!slice_has(SLICE("0123456789abcdefABCDEF:."), s.at[i]))
-			return false;
-	return s.len > 0 && is_v6 == slice_has(s, ':') &&
-	       addr_parse(s, &ignored) == NULL;
+	return is_v6 == slice_has(s, ':') && addr_parse_bare(s, &ignored) == NULL;
 }
 
 syntax_fault syntax_helo(struct slice args, struct slice *name_out)

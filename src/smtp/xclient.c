@@ -19,18 +19,14 @@ syntax_fault attribute_take(struct slice *args, struct slice *name_out, struct b
 bool xclient_addr(struct slice text, struct addr *out)
 {
 	static const struct slice tag = { "IPV6:", 5 };
-	static const char octets[] = "0123456789abcdefABCDEF:.";
 	bool is_v6 = text.len > tag.len &&
 		     slice_equal_nocase((struct slice){ text.at, tag.len }, tag);
 
 	if (is_v6)
 		text = (struct slice){ text.at + tag.len, text.len - tag.len };
-	for (size_t i = 0; i < text.len; i++)
-		if (memchr(octets, text.at[i], sizeof octets - 1) == NULL)
-			return false;
-	if (is_v6 && memchr(text.at, ':', text.len) == NULL)
+	if (is_v6 && !slice_has(text, ':'))
 		return false;
-	return addr_parse(text, out) == NULL;
+	return addr_parse_bare(text, out) == NULL;
 }
 
 static bool read_port(struct slice text, uint16_t *out)

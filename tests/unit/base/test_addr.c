@@ -63,6 +63,22 @@ static void test_addr_parse(void **state)
 	}
 }
 
+static void test_addr_parse_bare(void **state)
+{
+	static const char *const refused[] = { "[192.0.2.1]", "[2001:db8::1]", "localhost",
+					       "LocalHost",   "192.0.2",       "fe80::1%1",
+					       "" };
+	struct addr bare, other;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+		if (addr_parse_bare(slice_of(refused[i]), &bare) == NULL)
+			fail_msg("%s", refused[i]);
+	assert_null(addr_parse_bare(SLICE("::ffff:192.0.2.1"), &bare));
+	assert_null(addr_parse(SLICE("192.0.2.1"), &other));
+	assert_true(addr_equal(&bare, &other));
+}
+
 static void test_addr_parse_zero_byte(void **state)
 {
 	struct addr a;
@@ -228,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addr_parse),
+		cmocka_unit_test(test_addr_parse_bare),
 		cmocka_unit_test(test_addr_parse_zero_byte),
 		cmocka_unit_test(test_cidr_parse),
 		cmocka_unit_test(test_cidr_contains),
