@@ -27,7 +27,6 @@ static bool write_one(const char *dir, struct series *s, const struct series_inf
 		      uint64_t window, char why[VOLUME_WHY_MAX])
 {
 	char file[SHELF_NAME_MAX], *path;
-	unsigned windows;
 	bool fine;
 
 	if (!shelf_journal(file, info->is.name, (window + 1) * info->is.monitor.seconds)) {
@@ -38,7 +37,7 @@ static bool write_one(const char *dir, struct series *s, const struct series_inf
 	mkdir(dir, 0750); /* if that fails, so does what follows */
 	path = mem_printf("%s/%s", dir, file);
 	fine = access(path, F_OK) == 0 ||
-	       saved_write(s, info, window, window, path, false, &windows, why);
+	       saved_write(s, info, window, window, path, false, why);
 	free(path);
 	return fine;
 }

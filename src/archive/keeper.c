@@ -109,7 +109,6 @@ static bool save_one(struct keeper *k, struct series *s, const struct series_inf
 {
 	uint64_t last = info->window, kept = info->is.monitor.windows;
 	char file[SHELF_NAME_MAX], *path;
-	unsigned windows;
 	bool fine;
 
 	if (!shelf_saved(file, info)) {
@@ -119,7 +118,7 @@ static bool save_one(struct keeper *k, struct series *s, const struct series_inf
 	}
 	mkdir(k->rules.series_dir, 0750); /* if that fails, so does what follows */
 	path = mem_printf("%s/%s", k->rules.series_dir, file);
-	fine = saved_write(s, info, last > kept ? last - kept : 0, last, path, true, &windows, why);
+	fine = saved_write(s, info, last > kept ? last - kept : 0, last, path, true, why);
 	free(path);
 	return fine;
 }

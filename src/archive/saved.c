@@ -30,7 +30,7 @@ static bool put_texts(struct volume_writer *w, const struct series_text *texts, 
 	return fine;
 }
 
-/* true: it held something, and nothing went wrong so far. */
+/* Whether it held anything; what goes wrong volume_commit tells. */
 static bool put_window(struct volume_writer *w, struct series *s, uint64_t number, bool is_texts,
 		       struct buf *room)
 {
@@ -50,27 +50,27 @@ static bool put_window(struct volume_writer *w, struct series *s, uint64_t numbe
 		holds = true;
 	}
 	series_walk_end(s, &walk);
-	return holds && fine;
+	return holds;
 }
 
 bool saved_write(struct series *s, const struct series_info *info, uint64_t first, uint64_t last,
-		 const char *path, bool even_empty, unsigned *windows, char why[VOLUME_WHY_MAX])
+		 const char *path, bool even_empty, char why[VOLUME_WHY_MAX])
 {
 	const struct volume_about about = {
 		.is = info->is, .event = info->event, .is_defined = info->is_defined,
 		.saved_ms = clock_wall_ms(),
 	};
 	struct volume_writer *w = volume_create(path, &about, why);
+	bool holds = false;
 	struct buf room;
 
-	*windows = 0;
 	if (w == NULL)
 		return false;
 	buf_init(&room, TEXTS_ROOM);
 	for (uint64_t number = first; number <= last; number++)
-		*windows += put_window(w, s, number, info->is.type == SERIES_STRING, &room);
+		holds |= put_window(w, s, number, info->is.type == SERIES_STRING, &room);
 	buf_free(&room);
-	if (*windows > 0 || even_empty)
+	if (holds || even_empty)
 		return volume_commit(w, why);
 	volume_abandon(w);
 	return true;

@@ -8,12 +8,11 @@
 #include "archive/volume.h"
 
 /*
- * Its windows first..last that hold anything. *windows: how many those were; where there are none
- * and `even_empty` is not said, there is no file. false: why[] says, and what was there is as it
- * was.
+ * Its windows first..last that hold anything; where none does and `even_empty` is not said, there
+ * is no file. false: why[] says, and what was there is as it was.
  */
 bool saved_write(struct series *s, const struct series_info *info, uint64_t first, uint64_t last,
-		 const char *path, bool even_empty, unsigned *windows, char why[VOLUME_WHY_MAX])
+		 const char *path, bool even_empty, char why[VOLUME_WHY_MAX])
 	__attribute__((warn_unused_result));
 
 struct saved_count {

@@ -8,8 +8,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -537,6 +539,46 @@ static void a_window_that_finished_while_nobody_ran_is_journalled(void **state)
 	assert_string_equal(files(w->journal_dir), "four.20261120T100500Z");
 }
 
+static uint64_t records_in(const char *dir, const char *file)
+{
+	char *path = path_in(dir, file), why[VOLUME_WHY_MAX];
+	struct volume *v = volume_open(path, why);
+	uint64_t records;
+
+	free(path);
+	assert_non_null(v);
+	assert_true(volume_check(v));
+	records = volume_window(v, 0)->records;
+	volume_close(v);
+	return records;
+}
+
+/* More than one write's worth, so that it fails before the journal's end is written. */
+static void a_journal_that_the_disk_has_no_room_for_is_tried_again(void **state)
+{
+	struct world *w = *state;
+	struct rlimit before, limit;
+	char address[ADDR_TEXT_MAX];
+
+	define(w, "big", SERIES_CIDR, false, true);
+	for (unsigned i = 0; i < 4096; i++) {
+		snprintf(address, sizeof address, "10.0.%u.%u", i >> 8, i & 255);
+		add(w, "big", address, 1);
+	}
+	turn(w);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	limit = (struct rlimit){ 8192, before.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &limit);
+	set_time(w, began_s + 300);
+	turn(w);
+	setrlimit(RLIMIT_FSIZE, &before);
+	assert_string_equal(files(w->journal_dir), "");
+	set_time(w, began_s + 300 + SAVE_MS / 1000);
+	turn(w);
+	assert_int_equal(records_in(w->journal_dir, "big.20261120T100500Z"), 4096);
+}
+
 static void old_journals_of_ours_are_removed(void **state)
 {
 	struct world *w = *state;
@@ -767,6 +809,7 @@ int main(void)
 		CASE(D41_T16_finished_windows_are_journalled),
 		CASE(a_journal_that_is_there_is_left_as_it_is),
 		CASE(a_window_that_finished_while_nobody_ran_is_journalled),
+		CASE(a_journal_that_the_disk_has_no_room_for_is_tried_again),
 		CASE(old_journals_of_ours_are_removed),
 		CASE(T16_a_clock_set_ahead_removes_no_journal),
 		CASE(saving_on_demand),
