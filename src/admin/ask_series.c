@@ -36,7 +36,7 @@ static const char *made_by(const struct series_info *info)
 static void say_series(struct view *v, const struct series_info *info)
 {
 	char monitor[MONITOR_TEXT_MAX], since[CLOCK_TEXT_MAX] = "";
-	char windows[40] = "", folds[80] = "", drops[80] = "";
+	char windows[40] = "", folds[40] = "", drops[40] = "";
 
 	if (info->folded_since_ms > 0)
 		clock_print(info->folded_since_ms, since);
@@ -44,10 +44,10 @@ static void say_series(struct view *v, const struct series_info *info)
 		snprintf(windows, sizeof windows, ", %" PRIu32 " windows folded",
 			 info->windows_folded);
 	if (info->folds > 0)
-		snprintf(folds, sizeof folds, ", %" PRIu64 " folds since %s", info->folds, since);
+		snprintf(folds, sizeof folds, ", %" PRIu64 " folds", info->folds);
 	if (info->keys_dropped > 0)
-		snprintf(drops, sizeof drops, ", %" PRIu64 " keys dropped since %s",
-			 info->keys_dropped, since);
+		snprintf(drops, sizeof drops, ", %" PRIu64 " keys dropped",
+			 info->keys_dropped);
 	monitor_print(info->is.monitor, monitor);
 	view_row(v,
 		 VIEW_ROW(LOG_STR("name", info->is.name), LOG_STR("monitor", monitor),
@@ -62,13 +62,13 @@ static void say_series(struct view *v, const struct series_info *info)
 			  LOG_INT("windows_folded", info->windows_folded),
 			  LOG_INT("folds", (int64_t)info->folds), LOG_STR("folded_since", since),
 			  LOG_INT("keys_dropped", (int64_t)info->keys_dropped)),
-		 "%-24s %-10s %-9s %-7s %7" PRIu32 " %11" PRIu64 " %11zu %11zu  %s%s%s%s%s%s%s",
+		 "%-24s %-10s %-9s %-7s %7" PRIu32 " %11" PRIu64 " %11zu %11zu  %s%s%s%s%s%s%s%s%s",
 		 info->is.name, monitor, series_type_name(info->is.type), made_by(info),
 		 info->windows_used, info->events, info->bytes, info->is.max_bytes,
 		 info->is.persist ? "saved" : "not saved", info->is.serialize ? ", journalled" : "",
 		 info->is.replicate != REPLICATE_NONE ? ", for the " : "",
 		 info->is.replicate != REPLICATE_NONE ? replicate_names[info->is.replicate] : "",
-		 windows, folds, drops);
+		 windows, folds, drops, since[0] != '\0' ? ", full since " : "", since);
 }
 
 /* "badrcpt4", "badrcpt4@300,6". */

@@ -24,7 +24,8 @@ struct series {
 	struct ring *ring; /* NULL: a built-in one of a monitor that is gone */
 	struct series_tap *tap; /* borrowed; NULL: counted here */
 	uint64_t events;
-	uint64_t full_since_ms; /* wall clock; 0: nothing was folded or dropped yet */
+	uint64_t full_since_ms; /* wall clock; 0: it is not */
+	uint64_t losses;	/* folds and dropped keys of the times when it was full before */
 	struct series_definition is;
 
 	struct series_all *all; /* borrowed: its owner */

@@ -238,7 +238,7 @@ void series_reshape(struct series *s, const struct series_definition *d, size_t 
 	old = s->ring;
 	s->ring = r;
 	s->events = 0;
-	s->full_since_ms = 0;
+	s->full_since_ms = s->losses = 0;
 	if (d != NULL) {
 		s->is.type = d->type;
 		s->is.monitor = d->monitor;

@@ -45,11 +45,15 @@ static void say_full(const struct series *s, size_t limit)
 			 s->is.name, monitor, limit);
 }
 
+static uint64_t losses(const struct ring *r)
+{
+	return r->folds + r->keys_dropped;
+}
+
 void series_leave(struct series *s, uint64_t now_ms)
 {
-	bool is_full = s->ring->folds > 0 || s->ring->keys_dropped > 0;
 	size_t limit = store_limit(s->ring->store);
-	bool is_news = is_full && s->full_since_ms == 0;
+	bool is_news = losses(s->ring) > s->losses && s->full_since_ms == 0;
 
 	if (is_news)
 		s->full_since_ms = now_ms;
@@ -455,6 +459,10 @@ bool series_tidy(struct series *s)
 	if (s->ring != NULL) {
 		ring_advance(s->ring, now_ms);
 		more = store_drop_some(s->ring->store, TIDY_CHUNKS) == TIDY_CHUNKS;
+		if (store_bytes(s->ring->store) < store_limit(s->ring->store) / 2) {
+			s->full_since_ms = 0; /* the next time is news again */
+			s->losses = losses(s->ring);
+		}
 	}
 	pthread_mutex_unlock(&s->lock);
 	return more;

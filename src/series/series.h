@@ -146,7 +146,7 @@ struct series_info {
 	size_t bytes;		/* of all its windows */
 	uint64_t keys_dropped;	/* text keys, for want of room */
 	uint64_t folds;		/* since the start */
-	uint64_t folded_since_ms; /* wall clock; 0: never */
+	uint64_t folded_since_ms; /* full since, by the wall clock; 0: it has been half empty */
 	uint64_t events;	/* additions since the start */
 };
 void series_describe(struct series *s, struct series_info *out);

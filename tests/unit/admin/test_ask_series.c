@@ -437,7 +437,7 @@ static void test_folds(void **state)
 	total = strtoul(strstr(got, "_high\":") + 7, NULL, 10);
 	assert_int_equal(total, left.high);
 	got = say(fx, "series spray");
-	assert_non_null(strstr(got, " folds since 20"));
+	assert_non_null(strstr(got, " folds, full since 20"));
 }
 
 static int falling(const void *a, const void *b)

@@ -716,10 +716,41 @@ static void test_tidy_gives_back_what_was_dropped(void **state)
 	assert_true(before > 200 << 10);
 }
 
+/* Once half empty, it is news again when it is full. */
+static void test_full_a_second_time(void **state)
+{
+	struct series *s = define("x", SERIES_ADDRESSES, 60, 3, 256 << 10);
+	struct random r = { 5 };
+	struct series_info info;
+
+	(void)state;
+	for (unsigned times = 0; times < 2; times++) {
+		for (unsigned i = 0; i < 100000; i++) {
+			struct addr a = v4_anywhere(&r);
+
+			add(s, (struct series_key){ .block = cidr_of(&a, 32) }, 1);
+		}
+		series_describe(s, &info);
+		assert_int_equal(info.folded_since_ms, clock_wall_ms());
+		assert_int_equal(info.windows_folded, 1);
+		at_ms(clock_wall_ms() + 600000);
+		while (series_tidy(s))
+			;
+		series_describe(s, &info);
+		assert_int_equal(info.folded_since_ms, 0);
+		assert_int_equal(info.windows_folded, 0);
+		assert_true(info.folds > 0);
+		add(s, block("192.0.2.7"), 1);
+		series_describe(s, &info);
+		assert_int_equal(info.folded_since_ms, 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+		TEST(test_full_a_second_time),
 		TEST(test_both_families_D57),
 		TEST(test_weighted_D46),
 		TEST(test_weighted_when_the_clock_went_back_D46_D43),
