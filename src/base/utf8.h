@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-/* Octets of the character at the start; 0: it is none, as are long forms and half surrogate pairs. */
+/* Octets of the character at the start; 0: it is none, as long forms and surrogates are. */
 size_t utf8_len(struct slice s);
 /* In place: each octet that belongs to no character becomes '?'. */
 void utf8_mend(char *text, size_t len);

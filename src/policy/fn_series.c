@@ -36,7 +36,7 @@ static void cluster_asked(struct fn_call *call)
 	struct policy_set *set = call->run->set;
 
 	if (!policy_set_conf(set)->has_cluster && policy_set_once(set, POLICY_ONCE_CLUSTER))
-		fn_warn(call, "%s asks a cluster, and this node is in none: it is of this node alone",
+		fn_warn(call, "%s asks a cluster, and this node is in none: it alone counts",
 			call->fn->name);
 }
 
@@ -337,7 +337,7 @@ static enum fn_status add_named(struct fn_call *call)
 	key.block = cidr_of(&addr, addr_bits(&addr));
 	if (s != NULL)
 		wrong = series_add(s, &key, amount, NULL);
-	if (wrong == NULL && serialize != 0) /* it is counted, whatever comes of the journal (D56) */
+	if (wrong == NULL && serialize != 0) /* it counts, whatever comes of the journal (D56) */
 		wrong = series_set_serialize(s);
 	return wrong == NULL ? FN_OK : fn_failed(call, "%s: %s", call->fn->name, wrong);
 }
@@ -447,7 +447,7 @@ static enum fn_status lua_count(struct fn_call *call)
 
 	if (defined_find(call, &s) != FN_OK ||
 	    options_of_lua(call, &lua_count_form, &call->args[1], &o) != FN_OK ||
-	    options_span(call, &o, MONITOR_WINDOWS_MAX, &span) != FN_OK) /* series_sum knows better */
+	    options_span(call, &o, MONITOR_WINDOWS_MAX, &span) != FN_OK) /* the sum knows better */
 		return FN_FAILED;
 	if (series_type(s) == SERIES_STRING)
 		return text_sum(call, s, &o, &span);

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/nearest.h"
 #include "policy/lua/lua_source.h"
 #include "policy/lua/lua_worker.h"
@@ -16,9 +17,10 @@
 static const char noted[] = "msys names";
 enum { NOTED_FIELDS = 3 };
 
-static bool is_letter(char c)
+/* Of a name, digits too. */
+static bool is_name(char c)
 {
-	return isalnum((unsigned char)c) || c == '_';
+	return ascii_is_letter(c) || ascii_is_digit(c) || c == '_';
 }
 
 /* "a.b.c", and not what is concatenated to it: "a.b..c" */
@@ -26,10 +28,10 @@ static size_t word_len(const char *at, const char *end)
 {
 	size_t n = 0;
 
-	while (at + n < end && is_letter(at[n])) {
-		while (at + n < end && is_letter(at[n]))
+	while (at + n < end && is_name(at[n])) {
+		while (at + n < end && is_name(at[n]))
 			n++;
-		n += at + n + 1 < end && at[n] == '.' && is_letter(at[n + 1]);
+		n += at + n + 1 < end && at[n] == '.' && is_name(at[n + 1]);
 	}
 	return n;
 }

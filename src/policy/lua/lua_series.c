@@ -108,6 +108,8 @@ static void name_set(lua_State *L, int arg, struct series_definition *d)
 
 static int define(lua_State *L)
 {
+	static const char alone[] =
+		"a series that is replicated counts on this node alone: it is in no cluster";
 	struct lua_worker *w = lua_worker_of(L);
 	struct series_definition d = { .replicate = REPLICATE_NONE };
 	const char *wrong;
@@ -128,8 +130,7 @@ static int define(lua_State *L)
 		return luaL_error(L, "series \"%s\": %s", d.name, wrong);
 	if (d.replicate != REPLICATE_NONE && !policy_set_conf(w->set)->has_cluster &&
 	    policy_set_once(w->set, POLICY_ONCE_CLUSTER)) /* D61 */
-		lua_worker_log(L, LOG_WARN, SLICE("a series that is replicated counts on this node alone: "
-					"it is in no cluster"));
+		lua_worker_log(L, LOG_WARN, SLICE(alone));
 	lua_pushboolean(L, true);
 	return 1;
 }

@@ -37,8 +37,8 @@ void lua_source_path(lua_State *L, const char *directory);
 bool lua_source_load(lua_State *L, const char *path);
 
 /*
- * Which msys.* names files use that are loaded between begin and end; in the end each must be there.
- * false: there are complaints.
+ * Which msys.* names the files use that are loaded between begin and end; in the end each must be
+ * there. false: there are complaints.
  */
 void lua_names_begin(lua_State *L);
 void lua_names_note(lua_State *L, char *text, size_t len, const char *file);

@@ -1,4 +1,4 @@
-/* Somebody who asks commands of a small world: the whole answers, step by step as a console does. */
+/* Somebody who asks commands of a small world, step by step as a console does. */
 #ifndef TESTS_ASKING_H
 #define TESTS_ASKING_H
 

@@ -581,7 +581,7 @@ static void test_cluster(void **state)
 	expect_one(&fake, FN_SIEVE, &add);
 	expect_text("D54 once", &fake.logged,
 		    "a.siv:3: ec_ip_connections_cluster asks a cluster, and this node is in "
-		    "none: it is of this node alone\n");
+		    "none: it alone counts\n");
 	end(&fake);
 }
 
