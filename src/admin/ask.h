@@ -86,7 +86,12 @@ void ask_say_block(struct ask *a, const struct cidr *block, uint64_t count, uint
 /* What `why`, `status` and `stats` say of series, and `top --series` (ask_series.c, ask_top.c). */
 void ask_say_recent(struct ask *a, const struct cidr *blocks, unsigned count);
 uint64_t ask_window_now(const struct series_info *info); /* the number of its window 0 */
-void ask_series_sums(const struct ask *a, struct series_info *sums, unsigned *count_out);
+struct series_sums {
+	unsigned count;
+	size_t bytes;
+	uint64_t events, folds, keys_dropped;
+};
+struct series_sums ask_series_sums(const struct ask *a);
 ask_run ask_top_series;
 
 /*

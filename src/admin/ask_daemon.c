@@ -115,13 +115,11 @@ static enum ask_step status_print(struct ask *a)
 	uint64_t now = clock_wall_ms();
 	uint64_t up_ms = now > w->started_wall_ms ? now - w->started_wall_ms : 0;
 	char started[CLOCK_TEXT_MAX];
-	struct series_info series;
-	unsigned series_count;
+	const struct series_sums series = ask_series_sums(a);
 	struct crew_stats stats;
 	struct view *v = &a->view;
 
 	crew_stats(w->crew, &stats);
-	ask_series_sums(a, &series, &series_count);
 	ask_view(a, VIEW_OBJECT);
 	say_text(v, "version", w->version);
 	say_number(v, "pid", (uint64_t)getpid(), "");
@@ -136,7 +134,7 @@ static enum ask_step status_print(struct ask *a)
 	say_number(v, "sessions", stats.live, "");
 	say_number(v, "held", stats.held, "in a tarpit");
 	say_number(v, "audit_bytes", audit_bytes(w->audit), "");
-	say_number(v, "series", series_count, "");
+	say_number(v, "series", series.count, "");
 	say_number(v, "series_bytes", series.bytes, "");
 	say_number(v, "log_dropped", log_dropped(), "lines");
 	view_section(v, "endpoints");
@@ -172,14 +170,12 @@ static bool say_counter(void *arg, const char *phase, const char *name, const ch
 enum ask_step ask_stats(struct ask *a)
 {
 	const struct console_world *w = a->by->world;
-	struct series_info series;
-	unsigned series_count;
+	const struct series_sums series = ask_series_sums(a);
 	struct crew_stats stats;
 	struct view *v = &a->view;
 	char since[CLOCK_TEXT_MAX];
 
 	crew_stats(w->crew, &stats);
-	ask_series_sums(a, &series, &series_count);
 	clock_print(ledger_since_ms(w->ledger), since);
 	ask_view(a, VIEW_OBJECT);
 	view_row(v, VIEW_ROW(LOG_STR("since", since)),

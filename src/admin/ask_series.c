@@ -118,21 +118,20 @@ enum ask_step ask_series(struct ask *a)
 	return listing_step(a);
 }
 
-void ask_series_sums(const struct ask *a, struct series_info *sums, unsigned *count_out)
+struct series_sums ask_series_sums(const struct ask *a)
 {
+	struct series_sums sums = { 0 };
 	struct series_info one;
 	struct series *s;
-	unsigned n = 0;
 
-	*sums = (struct series_info){ .bytes = 0 };
-	for (; (s = series_nth(all_of(a), n)) != NULL; n++) {
+	for (; (s = series_nth(all_of(a), sums.count)) != NULL; sums.count++) {
 		series_describe(s, &one);
-		sums->bytes += one.bytes;
-		sums->events += one.events;
-		sums->folds += one.folds;
-		sums->keys_dropped += one.keys_dropped;
+		sums.bytes += one.bytes;
+		sums.events += one.events;
+		sums.folds += one.folds;
+		sums.keys_dropped += one.keys_dropped;
 	}
-	*count_out = n;
+	return sums;
 }
 
 static bool say_recent(struct ask *a, unsigned nth, const struct cidr *block)
