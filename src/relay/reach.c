@@ -149,12 +149,11 @@ static bool is_refusal(const struct link *l)
 	return code >= 400 && code != 421 && !(code >= 500 && code <= 504);
 }
 
-/* Who has greeted nobody behind a header lately may not know what a header is: to such it is a client
- * that talks too early, which some refuse with 521 or 554. */
+/* Who has greeted nobody behind a header lately may not know what a header is: to such it is a
+ * client that talks too early, which some refuse with 521 or 554. */
 static bool knows_headers(const struct reach *r)
 {
-	return manner(r)->proxy &&
-	       pool_offer(r->relay->world->pool, &r->to, manner(r)) != NULL;
+	return manner(r)->proxy && pool_offer(r->relay->world->pool, &r->to, manner(r)) != NULL;
 }
 
 /* What was heard leads nowhere from here. Behind a header it may be said of the client; when it is
