@@ -121,18 +121,9 @@ static void shorten(struct listing *l)
 /* The last address of this pass. */
 static struct addr last_addr(const struct listing *l)
 {
-	const struct cidr *block = &l->a->q->block;
-	struct addr last = block->addr;
-
 	if (l->has_stop)
 		return addr_at(l, l->stop.hi - (l->stop.lo == 0), l->stop.lo - 1);
-	if (block->len < 64)
-		last.hi |= UINT64_MAX >> block->len;
-	if (block->len <= 64)
-		last.lo = UINT64_MAX;
-	else if (block->len < 128)
-		last.lo |= UINT64_MAX >> (block->len - 64);
-	return last;
+	return cidr_last(&l->a->q->block);
 }
 
 /* Blocks that begin before the stop and go on behind it: all of what the file has of them. */

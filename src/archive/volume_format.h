@@ -31,6 +31,7 @@
 enum {
 	HEADER_OCTETS = 64,
 	HEADER_CHECKED_FROM = 16,
+	ABOUT_OCTETS = 22, /* then the name */
 	SECTION_OCTETS = 24,
 	BLOCK_ENTRY_OCTETS = 36,
 	BLOCK_RECORDS = 256,
@@ -41,6 +42,8 @@ enum {
 };
 
 enum section_kind { SECTION_V4, SECTION_V6, SECTION_TEXT, SECTIONS };
+
+enum { WINDOW_OCTETS = 8 + SECTIONS * SECTION_OCTETS };
 
 enum volume_flag { FLAG_SERIALIZE = 1, FLAG_PERSIST = 2, FLAG_DEFINED = 4, FLAGS = 7 };
 
@@ -81,11 +84,18 @@ static inline unsigned section_bits(enum section_kind s)
 	return s == SECTION_V4 ? 32 : 128;
 }
 
+static inline unsigned key_octets(enum section_kind s)
+{
+	return section_bits(s) / 8;
+}
+
 /* Of one record of addresses: key, length, sum. */
 static inline unsigned record_octets(enum section_kind s)
 {
-	return section_bits(s) / 8 + 1 + 8;
+	return key_octets(s) + 1 + 8;
 }
+
+enum { RECORD_OCTETS_MAX = 16 + 1 + 8 };
 
 static inline uint32_t octets_crc(const void *at, size_t len)
 {

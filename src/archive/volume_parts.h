@@ -59,7 +59,7 @@ struct reader {
 
 static inline const unsigned char *reader_take(struct reader *r, size_t len)
 {
-	static const unsigned char nothing[8 + SECTIONS * SECTION_OCTETS];
+	static const unsigned char nothing[WINDOW_OCTETS];
 	const unsigned char *at = r->at;
 
 	if (len > r->left) {

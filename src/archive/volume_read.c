@@ -15,7 +15,7 @@ static bool decode_addresses(struct volume *v, const struct section *s, enum sec
 			     uint32_t i)
 {
 	const struct block *b = &v->blocks[s->first + i];
-	unsigned n = b->records, width = record_octets(kind) - 9;
+	unsigned n = b->records, width = key_octets(kind);
 	const unsigned char *key = v->octets, *len = key + n * width, *sum = len + n;
 
 	for (unsigned r = 0; r < n; r++, key += width) {
@@ -158,23 +158,11 @@ static bool sum_between(struct volume *v, const struct section *s, enum section_
 	return true;
 }
 
-static struct key last_key(const struct cidr *block)
-{
-	struct key last = { block->addr.hi, block->addr.lo, UINT8_MAX };
-
-	if (block->len < 64)
-		last.hi |= UINT64_MAX >> block->len;
-	if (block->len <= 64)
-		last.lo = UINT64_MAX;
-	else if (block->len < 128)
-		last.lo |= UINT64_MAX >> (block->len - 64);
-	return last;
-}
-
 bool volume_sum(struct volume *v, unsigned nth, const struct cidr *block, struct bounds *out)
 {
 	enum section_kind kind = section_of(block->addr.family);
-	struct key first = key_of(block), last = last_key(block);
+	struct addr end = cidr_last(block);
+	struct key first = key_of(block), last = { end.hi, end.lo, UINT8_MAX };
 	const struct section *s;
 
 	*out = (struct bounds){ 0, 0 };

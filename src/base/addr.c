@@ -162,6 +162,18 @@ struct cidr cidr_of(const struct addr *a, unsigned len)
 	return c;
 }
 
+struct addr cidr_last(const struct cidr *block)
+{
+	struct addr last = block->addr;
+
+	last.hi |= ~top_bits(UINT64_MAX, block->len);
+	if (last.family == ADDR_V4)
+		last.hi &= top_bits(UINT64_MAX, 32);
+	else
+		last.lo |= ~top_bits(UINT64_MAX, block->len > 64 ? block->len - 64 : 0);
+	return last;
+}
+
 bool cidr_contains(const struct cidr *block, const struct addr *a)
 {
 	struct cidr other;

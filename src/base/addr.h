@@ -54,6 +54,7 @@ const char *addr_port_print(const struct addr *a, uint16_t port, char out[ADDR_P
 
 /* len is cut to what the family has. */
 struct cidr cidr_of(const struct addr *a, unsigned len);
+struct addr cidr_last(const struct cidr *block); /* the highest address in it */
 bool cidr_contains(const struct cidr *block, const struct addr *a);
 bool cidr_equal(const struct cidr *a, const struct cidr *b);
 

@@ -167,6 +167,34 @@ static void test_cidr_contains(void **state)
 	}
 }
 
+static void test_cidr_last(void **state)
+{
+	static const struct {
+		const char *block, *want_last;
+	} cases[] = {
+		{ "0.0.0.0/0", "255.255.255.255" },
+		{ "192.0.2.0/25", "192.0.2.127" },
+		{ "192.0.2.7", "192.0.2.7" },
+		{ "::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "2001:db8::/63", "2001:db8:0:1:ffff:ffff:ffff:ffff" },
+		{ "2001:db8::/64", "2001:db8::ffff:ffff:ffff:ffff" },
+		{ "2001:db8::/65", "2001:db8::7fff:ffff:ffff:ffff" },
+		{ "2001:db8::7", "2001:db8::7" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct addr want, last;
+		struct cidr block;
+
+		assert_null(cidr_parse(slice_of(cases[i].block), &block));
+		assert_null(addr_parse(slice_of(cases[i].want_last), &want));
+		last = cidr_last(&block);
+		if (!addr_equal(&last, &want))
+			fail_msg("%s", cases[i].block);
+	}
+}
+
 static void test_cidr_of_cuts_to_the_family(void **state)
 {
 	struct cidr v4 = block("192.0.2.1"), v6 = block("2001:db8::1");
@@ -248,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_addr_parse_zero_byte),
 		cmocka_unit_test(test_cidr_parse),
 		cmocka_unit_test(test_cidr_contains),
+		cmocka_unit_test(test_cidr_last),
 		cmocka_unit_test(test_cidr_of_cuts_to_the_family),
 		cmocka_unit_test(test_addr_compare_orders_families_then_values),
 		cmocka_unit_test(test_sockaddr_there_and_back),
