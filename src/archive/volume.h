@@ -61,10 +61,7 @@ void volume_abandon(struct volume_writer *w);
 
 struct volume;
 
-/*
- * The directory is read and checked. NULL: why[] says, and errno: ENOENT there is no such file,
- * EBADMSG it is not one of ours or not whole, otherwise what the system answered.
- */
+/* The directory is read and checked. NULL: why[] says. */
 struct volume *volume_open(const char *path, char why[VOLUME_WHY_MAX]);
 struct volume *volume_open_at(int dir, const char *file, char why[VOLUME_WHY_MAX]);
 void volume_close(struct volume *v); /* NULL is harmless */

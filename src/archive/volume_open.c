@@ -42,10 +42,8 @@ bool volume_read_octets(struct volume *v, void *to, size_t len, uint64_t at)
 			continue;
 		if (n < 0)
 			return volume_go_wrong(v, "%s", strerror(errno));
-		if (n == 0) {
-			errno = EBADMSG;
+		if (n == 0)
 			return volume_go_wrong(v, "was cut short while it was read");
-		}
 		got += (size_t)n;
 	}
 	return true;
@@ -53,7 +51,7 @@ bool volume_read_octets(struct volume *v, void *to, size_t len, uint64_t at)
 
 static bool read_about(struct reader *r, struct volume_about *about)
 {
-	const unsigned char *row = reader_take(r, 22), *name;
+	const unsigned char *row = reader_take(r, ABOUT_OCTETS), *name;
 	struct series_definition *d = &about->is;
 	size_t name_len = get16(row + 20);
 
@@ -128,7 +126,7 @@ static bool read_section(struct volume *v, struct reader *r, enum section_kind s
 
 static bool read_window(struct volume *v, struct reader *r, unsigned nth, uint64_t *end)
 {
-	const unsigned char *row = reader_take(r, 8 + SECTIONS * SECTION_OCTETS);
+	const unsigned char *row = reader_take(r, WINDOW_OCTETS);
 	struct section *sections = v->sections[nth];
 	struct volume_window *window = &v->windows[nth];
 	bool is_text = v->about.is.type == SERIES_STRING;
@@ -171,7 +169,7 @@ static bool read_directory(struct volume *v, struct reader *r, uint64_t director
 		return false;
 	v->window_count = get32(reader_take(r, 4));
 	if (v->window_count > VOLUME_WINDOWS_MAX ||
-	    v->window_count > r->left / (8 + SECTIONS * SECTION_OCTETS))
+	    v->window_count > r->left / WINDOW_OCTETS)
 		return false;
 	v->windows = mem_array(v->window_count + 1, sizeof *v->windows);
 	v->sections = mem_array(v->window_count + 1, sizeof *v->sections);
@@ -217,26 +215,20 @@ static bool read_head(struct volume *v)
 
 	if (fstat(v->fd, &st) != 0)
 		return volume_go_wrong(v, "%s", strerror(errno));
-	errno = EBADMSG;
 	if (!S_ISREG(st.st_mode))
 		return volume_go_wrong(v, "is no file of a series");
 	got = st.st_size < HEADER_OCTETS ? (size_t)st.st_size : HEADER_OCTETS;
-	if (!volume_read_octets(v, header, got, 0))
-		return false;
-	errno = EBADMSG;
-	if (!check_header(v, header, got, (uint64_t)st.st_size))
+	if (!volume_read_octets(v, header, got, 0) ||
+	    !check_header(v, header, got, (uint64_t)st.st_size))
 		return false;
 	r.left = get64(header + 32);
 	v->about.saved_ms = get64(header + 44);
 	r.at = directory = mem_array(r.left + 1, 1);
 	fine = volume_read_octets(v, directory, r.left, get64(header + 24));
-	if (fine) {
-		errno = EBADMSG;
-		if (octets_crc(directory, r.left) != get32(header + 40))
-			fine = volume_go_wrong(v, "is damaged: its directory has a wrong checksum");
-		else if (!read_directory(v, &r, get64(header + 24)))
-			fine = volume_go_wrong(v, "is damaged: its directory makes no sense");
-	}
+	if (fine && octets_crc(directory, r.left) != get32(header + 40))
+		fine = volume_go_wrong(v, "is damaged: its directory has a wrong checksum");
+	if (fine && !read_directory(v, &r, get64(header + 24)))
+		fine = volume_go_wrong(v, "is damaged: its directory makes no sense");
 	free(directory);
 	return fine;
 }
@@ -244,7 +236,6 @@ static bool read_head(struct volume *v)
 struct volume *volume_open_at(int dir, const char *file, char why[VOLUME_WHY_MAX])
 {
 	struct volume *v = mem_new(sizeof *v);
-	int error;
 
 	v->file = mem_strdup(file);
 	v->loaded = NO_BLOCK;
@@ -253,10 +244,8 @@ struct volume *volume_open_at(int dir, const char *file, char why[VOLUME_WHY_MAX
 		volume_go_wrong(v, "%s", strerror(errno));
 	else if (read_head(v))
 		return v;
-	error = errno;
 	snprintf(why, VOLUME_WHY_MAX, "%s", v->wrong);
 	volume_close(v);
-	errno = error;
 	return NULL;
 }
 

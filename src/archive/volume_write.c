@@ -95,12 +95,14 @@ static void list_about(struct volume_writer *w, const struct volume_about *about
 {
 	const struct series_definition *d = &about->is;
 	size_t name_len = strnlen(d->name, SERIES_NAME_MAX);
-	unsigned char row[22] = { (unsigned char)d->type,
-				  (unsigned char)((d->serialize ? FLAG_SERIALIZE : 0) |
-						  (d->persist ? FLAG_PERSIST : 0) |
-						  (about->is_defined ? FLAG_DEFINED : 0)),
-				  (unsigned char)d->replicate, (unsigned char)(about->event + 1) };
+	unsigned char row[ABOUT_OCTETS] = { 0 };
 
+	row[0] = (unsigned char)d->type;
+	row[1] = (unsigned char)((d->serialize ? FLAG_SERIALIZE : 0) |
+				 (d->persist ? FLAG_PERSIST : 0) |
+				 (about->is_defined ? FLAG_DEFINED : 0));
+	row[2] = (unsigned char)d->replicate;
+	row[3] = (unsigned char)(about->event + 1);
 	put32(row + 4, d->monitor.seconds);
 	put32(row + 8, d->monitor.windows);
 	put64(row + 12, d->max_bytes);
@@ -183,7 +185,7 @@ static void lay_out(const struct volume_writer *w, unsigned char *at)
 
 static void end_block(struct volume_writer *w)
 {
-	unsigned char laid[BLOCK_RECORDS * 25], entry[BLOCK_ENTRY_OCTETS] = { 0 };
+	unsigned char laid[BLOCK_RECORDS * RECORD_OCTETS_MAX], entry[BLOCK_ENTRY_OCTETS] = { 0 };
 	const unsigned char *block = laid;
 	size_t len;
 
@@ -234,7 +236,7 @@ static void end_section(struct volume_writer *w)
 
 bool volume_begin_window(struct volume_writer *w, uint64_t number)
 {
-	unsigned char row[8 + SECTIONS * SECTION_OCTETS] = { 0 };
+	unsigned char row[WINDOW_OCTETS] = { 0 };
 
 	if (w->windows > 0) {
 		end_section(w);

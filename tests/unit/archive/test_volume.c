@@ -393,10 +393,8 @@ static bool is_refused(const unsigned char *octets, size_t len)
 
 	write_file(octets, len);
 	v = volume_open(path, why);
-	if (v == NULL) {
-		assert_int_equal(errno, EBADMSG);
+	if (v == NULL)
 		return true;
-	}
 	refused = !volume_check(v);
 	if (refused)
 		snprintf(why, sizeof why, "%s", volume_wrong(v));
@@ -540,7 +538,7 @@ static void test_other_files(void **state)
 	(void)state;
 	unlink(path);
 	assert_null(volume_open(path, why));
-	assert_int_equal(errno, ENOENT);
+	assert_non_null(strstr(why, strerror(ENOENT)));
 	assert_null(volume_open(dir, why));
 	assert_non_null(strstr(why, "is no file of a series"));
 	assert_int_equal(mkfifo(path, 0600), 0);
