@@ -15,7 +15,7 @@
 
 enum { DAY = 86400 };
 
-struct journals {
+struct journal_list {
 	struct journal *list;
 	size_t n, room;
 };
@@ -32,7 +32,7 @@ static bool go_wrong(char why[HISTORY_WHY_MAX], const char *format, ...)
 	return false;
 }
 
-static void journals_add(struct journals *all, const char *file, const char *series, uint64_t end_s)
+static void list_add(struct journal_list *all, const char *file, const char *series, uint64_t end_s)
 {
 	if (all->n == all->room) {
 		all->room = all->room > 0 ? 2 * all->room : 256;
@@ -43,7 +43,7 @@ static void journals_add(struct journals *all, const char *file, const char *ser
 	};
 }
 
-static void journals_free(struct journals *all)
+static void list_free(struct journal_list *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		free(all->list[i].file);
@@ -70,7 +70,7 @@ static int by_time(const void *a, const void *b)
 }
 
 /* What is no journal (being written, set aside, not ours) is passed over. */
-static bool journals_read(struct journals *all, const char *dir, char why[HISTORY_WHY_MAX])
+static bool list_read(struct journal_list *all, const char *dir, char why[HISTORY_WHY_MAX])
 {
 	DIR *d = opendir(dir);
 	struct dirent *entry;
@@ -82,7 +82,7 @@ static bool journals_read(struct journals *all, const char *dir, char why[HISTOR
 		uint64_t end_s;
 
 		if (shelf_is_journal(entry->d_name, series, sizeof series, &end_s))
-			journals_add(all, entry->d_name, series, end_s);
+			list_add(all, entry->d_name, series, end_s);
 	}
 	if (errno != 0)
 		go_wrong(why, "%s: %s", dir, strerror(errno));
@@ -94,7 +94,7 @@ static bool journals_read(struct journals *all, const char *dir, char why[HISTOR
 
 /* --- lists --------------------------------------------------------------------------------- */
 
-static void tell_available(const struct journals *all, const struct history_asker *asker)
+static void tell_available(const struct journal_list *all, const struct history_asker *asker)
 {
 	for (size_t i = 0, first = 0; i < all->n; i++) {
 		if (strcmp(all->list[i].series, all->list[first].series) != 0)
@@ -105,7 +105,7 @@ static void tell_available(const struct journals *all, const struct history_aske
 	}
 }
 
-static void tell_files(const struct journals *all, const struct history_asker *asker, int dir)
+static void tell_files(const struct journal_list *all, const struct history_asker *asker, int dir)
 {
 	struct stat st;
 
@@ -116,7 +116,7 @@ static void tell_files(const struct journals *all, const struct history_asker *a
 
 /* --- which journals ------------------------------------------------------------------------ */
 
-static bool check_known(const struct journals *all, const char *series, const char *dir,
+static bool check_known(const struct journal_list *all, const char *series, const char *dir,
 			char why[HISTORY_WHY_MAX])
 {
 	struct nearest near;
@@ -141,8 +141,8 @@ static bool is_in(const struct journal *j, const struct query *q)
 
 /* Those of the query and of its period, a column each. One named twice is in both, but once in a
  * union. */
-static bool choose(const struct journals *all, const struct query *q, const char *dir,
-		   struct journals *out, char why[HISTORY_WHY_MAX])
+static bool choose(const struct journal_list *all, const struct query *q, const char *dir,
+		   struct journal_list *out, char why[HISTORY_WHY_MAX])
 {
 	for (unsigned s = 0; s < q->series_count; s++) {
 		bool is_again = false;
@@ -158,7 +158,7 @@ static bool choose(const struct journals *all, const struct query *q, const char
 
 			if (strcmp(j->series, q->series[s]) != 0 || !is_in(j, q))
 				continue;
-			journals_add(out, j->file, j->series, j->end_s);
+			list_add(out, j->file, j->series, j->end_s);
 			out->list[out->n - 1].column = q->is_union ? 0 : s;
 		}
 	}
@@ -259,7 +259,7 @@ static uint64_t day_of(const struct journal *j)
 	return (j->end_s - 1) / DAY;
 }
 
-static bool answer_days(struct answer *a, struct journals *chosen)
+static bool answer_days(struct answer *a, struct journal_list *chosen)
 {
 	size_t first = 0;
 
@@ -277,20 +277,20 @@ static bool answer_days(struct answer *a, struct journals *chosen)
 	return true;
 }
 
-static enum history_end answer_count(const struct journals *all, const char *dir, int dir_fd,
+static enum history_end answer_count(const struct journal_list *all, const char *dir, int dir_fd,
 				     const struct query *q, const struct history_asker *asker,
 				     char why[HISTORY_WHY_MAX])
 {
 	struct answer a = { .q = q, .asker = asker, .dir = dir_fd, .why = why,
 			    .columns = q->is_union ? 1 : q->series_count };
-	struct journals chosen = { 0 };
+	struct journal_list chosen = { 0 };
 	bool done = choose(all, q, dir, &chosen, why);
 
 	a.files_all = chosen.n;
 	if (done)
 		done = q->is_daily ? answer_days(&a, &chosen)
 				   : answer_period(&a, chosen.list, chosen.n);
-	journals_free(&chosen);
+	list_free(&chosen);
 	if (!done)
 		return HISTORY_FAILED;
 	return a.is_partly ? HISTORY_PARTLY : HISTORY_DONE;
@@ -300,7 +300,7 @@ enum history_end history_ask(const char *dir, const struct query *q,
 			     const struct history_asker *asker, char why[HISTORY_WHY_MAX])
 {
 	enum history_end end = HISTORY_FAILED;
-	struct journals all = { 0 };
+	struct journal_list all = { 0 };
 	int fd;
 
 	why[0] = '\0';
@@ -309,7 +309,7 @@ enum history_end history_ask(const char *dir, const struct query *q,
 		go_wrong(why, "%s: %s", dir, strerror(errno));
 		return end;
 	}
-	if (journals_read(&all, dir, why)) {
+	if (list_read(&all, dir, why)) {
 		end = HISTORY_DONE;
 		switch (q->kind) {
 		case QUERY_AVAILABLE:
@@ -323,7 +323,7 @@ enum history_end history_ask(const char *dir, const struct query *q,
 			break;
 		}
 	}
-	journals_free(&all);
+	list_free(&all);
 	close(fd);
 	return end;
 }

@@ -17,10 +17,10 @@ struct journalled {
 
 enum { JOURNALS_MOST = SERIES_MOST + MONITORS_MAX * EVENTS };
 
-/* Private but for trouble. */
+/* Private but for again_ms. */
 struct journals {
 	struct trouble trouble;
-	uint64_t again_ms;		   /* not before: there was trouble */
+	uint64_t again_ms;		   /* clock_ms: not before, there was trouble; 0: at once */
 	uint64_t began_ms, began_wall_ms; /* both clocks, at journals_init */
 	struct journalled journalled[JOURNALS_MOST];
 };
@@ -30,8 +30,8 @@ void journals_init(struct journals *j);
  * interval: what is full stays so. */
 void journals_write(struct journals *j, struct series_all *all, const struct keeper_rules *rules);
 /*
- * What is older than journal_days, and is called as a journal of ours, goes. Time that the clock was
- * set ahead by, since journals_init, makes nothing older: it did not pass.
+ * What is older than journal_days, and is called as a journal of ours, goes. Time that the clock
+ * was set ahead by, since journals_init, makes nothing older: it did not pass.
  */
 void journals_expire(const struct journals *j, const struct keeper_rules *rules);
 

@@ -26,7 +26,7 @@ enum {
 	TIDY_MOST = 256, /* times in a turn, of one series */
 };
 
-enum state {
+enum keeper_state {
 	KEEPER_WAITS,   /* another process may still have the series */
 	KEEPER_KEEPS,
 	KEEPER_RETIRED, /* another process has them now */
@@ -43,7 +43,7 @@ struct keeper {
 	bool inherits, has_loaded, ending;	 /* under lock */
 	/* The thread's own. */
 	struct keeper_rules rules;
-	enum state state;
+	enum keeper_state state;
 	uint64_t save_at_ms;
 	struct trouble saving;
 	struct journals journals;
@@ -103,21 +103,29 @@ static void take_rules(struct keeper *k)
 
 /* --- saving -------------------------------------------------------------------------------- */
 
+/* Where it is saved, from the heap. NULL: why[] says. */
+static char *path_of(const struct keeper *k, const struct series_info *info,
+		     char why[VOLUME_WHY_MAX])
+{
+	char file[SHELF_NAME_MAX];
+
+	if (shelf_saved(file, info))
+		return mem_printf("%s/%s", k->rules.series_dir, file);
+	snprintf(why, VOLUME_WHY_MAX, "series %s: its name is too long for a file", info->is.name);
+	return NULL;
+}
+
 /* As it is, also where time has emptied it. false: why[] says. */
 static bool save_one(struct keeper *k, struct series *s, const struct series_info *info,
 		     char why[VOLUME_WHY_MAX])
 {
 	uint64_t last = info->window, kept = info->is.monitor.windows;
-	char file[SHELF_NAME_MAX], *path;
+	char *path = path_of(k, info, why);
 	bool fine;
 
-	if (!shelf_saved(file, info)) {
-		snprintf(why, VOLUME_WHY_MAX, "series %s: its name is too long for a file",
-			 info->is.name);
+	if (path == NULL)
 		return false;
-	}
 	mkdir(k->rules.series_dir, 0750); /* if that fails, so does what follows */
-	path = mem_printf("%s/%s", k->rules.series_dir, file);
 	fine = saved_write(s, info, last > kept ? last - kept : 0, last, path, true, why);
 	free(path);
 	return fine;
@@ -146,9 +154,8 @@ static bool load_named(struct keeper *k, const struct keeper_task *t, char why[V
 {
 	const char *reason;
 	struct series *s = series_named(k->all, slice_of(t->series), &reason);
-	const char *file = t->file;
-	char own[SHELF_NAME_MAX], *path;
 	struct series_info info;
+	char *path;
 	bool fine;
 
 	if (s == NULL) {
@@ -156,14 +163,13 @@ static bool load_named(struct keeper *k, const struct keeper_task *t, char why[V
 		return false;
 	}
 	series_describe(s, &info);
-	if (file == NULL && !shelf_saved(own, &info)) {
-		snprintf(why, VOLUME_WHY_MAX, "its name is too long for a file");
-		return false;
-	}
-	if (file == NULL)
-		file = own;
-	path = file[0] == '/' ? mem_strdup(file) : mem_printf("%s/%s", k->rules.series_dir, file);
-	fine = loader_one(s, path, why);
+	if (t->file == NULL)
+		path = path_of(k, &info, why);
+	else if (t->file[0] == '/')
+		path = mem_strdup(t->file);
+	else
+		path = mem_printf("%s/%s", k->rules.series_dir, t->file);
+	fine = path != NULL && loader_one(s, path, why);
 	free(path);
 	return fine;
 }
@@ -192,7 +198,7 @@ static bool save_each(struct keeper *k, struct series_tap *heir, char why[VOLUME
 
 static bool do_task(struct keeper *k, struct keeper_task *t)
 {
-	bool fine = false;
+	bool fine;
 
 	if (k->state != KEEPER_KEEPS) {
 		snprintf(t->wrong, sizeof t->wrong, "another process keeps the series");
@@ -209,9 +215,9 @@ static bool do_task(struct keeper *k, struct keeper_task *t)
 		journals_write(&k->journals, k->all, &k->rules);
 		fine = save_each(k, t->tap, t->wrong);
 		k->state = KEEPER_RETIRED;
-		break;
+		return fine;
 	}
-	return fine;
+	return false;
 }
 
 static struct keeper_task *next_task(struct keeper *k)
@@ -293,8 +299,8 @@ static void tidy_all(struct keeper *k)
 }
 
 /*
- * A clock that was set back stands still for the windows that are newer (D43). One that was wrong by
- * years would stand for years, so that must be seen.
+ * A clock that was set back stands still for the windows that are newer (D43). One that was wrong
+ * by years would stand for years, so that must be seen.
  */
 static void tell_waiting(struct keeper *k)
 {
@@ -310,8 +316,8 @@ static void tell_waiting(struct keeper *k)
 	}
 	if (is_waiting && !k->is_waiting)
 		log_warn("the clock was set back: series %s counts into one window until %s, or a "
-			    "restart", info.is.name,
-			    shelf_time(info.window * info.is.monitor.seconds, until));
+			 "restart", info.is.name,
+			 shelf_time(info.window * info.is.monitor.seconds, until));
 	k->is_waiting = is_waiting;
 }
 

@@ -50,7 +50,7 @@ void keeper_wait(struct keeper *k);
 void keeper_stop(struct keeper *k);
 
 enum keeper_work {
-	KEEPER_SAVE,   /* series NULL: all that persist */
+	KEEPER_SAVE, /* series NULL: all that persist */
 	KEEPER_LOAD, /* the windows that hold nothing yet: what is in memory is not counted twice */
 	/* Save every series, also those that do not persist, and write no more files; what comes
 	 * after that is for the tap (series_forward). */
@@ -62,7 +62,8 @@ struct keeper_task {
 	STAILQ_ENTRY(keeper_task) next;
 	enum keeper_work work;
 	const char *series; /* as the console names it: series_named */
-	const char *file;   /* to load, in the series directory; NULL: the series' own */
+	/* To load: absolute, or in the series directory; NULL: the series' own. */
+	const char *file;
 	struct series_tap *tap; /* KEEPER_RETIRE */
 	/* On the keeper's thread, once. */
 	void (*done)(struct keeper_task *self);

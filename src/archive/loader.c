@@ -26,12 +26,12 @@ static struct volume *open_whole(const char *path, char why[VOLUME_WHY_MAX])
 	return NULL;
 }
 
-static bool is_of(const struct volume *v, const struct series *s)
+static bool is_of(const struct volume *v, struct series *s)
 {
 	const struct series_definition *is = &volume_about(v)->is;
 	struct series_info info;
 
-	series_describe((struct series *)s, &info);
+	series_describe(s, &info);
 	return info.is.type == is->type && monitor_equal(info.is.monitor, is->monitor);
 }
 
