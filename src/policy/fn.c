@@ -7,8 +7,8 @@
 #include "base/nearest.h"
 
 static const struct policy_fn *const tables[] = {
-	fn_audit_rows, fn_series_rows, fn_act_rows, fn_context_rows,
-	fn_value_rows, fn_text_rows, fn_number_rows, fn_absent_rows,
+	fn_audit_rows, fn_monitor_rows, fn_series_rows, fn_act_rows,    fn_context_rows,
+	fn_value_rows, fn_text_rows,    fn_number_rows, fn_absent_rows,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };

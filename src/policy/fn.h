@@ -107,7 +107,8 @@ void fn_warn(const struct fn_call *call, const char *format, ...)
 
 /* The rows, by theme. Each ends with a name of NULL. */
 extern const struct policy_fn fn_audit_rows[];	 /* fn_audit.c: live counts */
-extern const struct policy_fn fn_series_rows[];	 /* fn_series.c: windows of time */
+extern const struct policy_fn fn_monitor_rows[]; /* fn_monitors.c: windows of time, built in */
+extern const struct policy_fn fn_series_rows[];	 /* fn_series.c: those that scripts name */
 extern const struct policy_fn fn_act_rows[];	 /* fn_act.c: delay, answer, close, count, log */
 extern const struct policy_fn fn_context_rows[]; /* fn_context.c: contexts, envelope, macros */
 extern const struct policy_fn fn_value_rows[];	 /* fn_value.c: hashes, lists, tests of values */
