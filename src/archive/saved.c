@@ -10,6 +10,22 @@ enum {
 	SAY_MS = 2000, /* between two lines about a load that takes long */
 };
 
+static bool holds_anything(struct series *s, uint64_t number, bool is_texts)
+{
+	struct series_walk walk = { .window = number };
+	struct tally_entry entries[TALLY_TURN];
+	struct series_text texts[TALLY_TURN];
+	struct buf room;
+	bool holds;
+
+	buf_init(&room, TEXTS_ROOM);
+	holds = (is_texts ? series_walk_texts(s, &walk, &room, texts)
+			  : series_walk(s, &walk, NULL, entries)) > 0;
+	series_walk_end(s, &walk);
+	buf_free(&room);
+	return holds;
+}
+
 /* --- out ----------------------------------------------------------------------------------- */
 
 static bool put(struct volume_writer *w, const struct tally_entry *entries, unsigned n)
@@ -60,15 +76,20 @@ bool saved_write(struct series *s, const struct series_info *info, uint64_t firs
 		.is = info->is, .event = info->event, .is_defined = info->is_defined,
 		.saved_ms = clock_wall_ms(),
 	};
-	struct volume_writer *w = volume_create(path, &about, why);
-	bool holds = false;
+	bool is_texts = info->is.type == SERIES_STRING, holds = false;
+	struct volume_writer *w;
 	struct buf room;
 
+	while (first <= last && !holds_anything(s, first, is_texts))
+		first++;
+	if (first > last && !even_empty)
+		return true;
+	w = volume_create(path, &about, why);
 	if (w == NULL)
 		return false;
 	buf_init(&room, TEXTS_ROOM);
 	for (uint64_t number = first; number <= last; number++)
-		holds |= put_window(w, s, number, info->is.type == SERIES_STRING, &room);
+		holds |= put_window(w, s, number, is_texts, &room);
 	buf_free(&room);
 	if (holds || even_empty)
 		return volume_commit(w, why);
@@ -120,22 +141,6 @@ static void read_texts(struct reading *r, unsigned nth)
 		for (unsigned i = 0; i < n; i++)
 			count_entry(r, series_load_text(r->series, number, texts[i].key,
 							texts[i].amount));
-}
-
-static bool holds_anything(struct series *s, uint64_t number, bool is_texts)
-{
-	struct series_walk walk = { .window = number };
-	struct tally_entry entries[TALLY_TURN];
-	struct series_text texts[TALLY_TURN];
-	struct buf room;
-	bool holds;
-
-	buf_init(&room, TEXTS_ROOM);
-	holds = (is_texts ? series_walk_texts(s, &walk, &room, texts)
-			  : series_walk(s, &walk, NULL, entries)) > 0;
-	series_walk_end(s, &walk);
-	buf_free(&room);
-	return holds;
 }
 
 /* The current window's number, also after the clock stepped back (D43). */

@@ -499,6 +499,20 @@ static void D41_T16_finished_windows_are_journalled(void **state)
 	assert_string_equal(files(w->series_dir), "");
 }
 
+/* It once cost a file that was made and removed: 2,000 of them at a series' first event. */
+static void a_window_that_held_nothing_is_no_work_for_the_disk(void **state)
+{
+	struct world *w = *state;
+
+	define(w, "four", SERIES_CIDR, false, true);
+	turn(w);
+	set_time(w, began_s + 300);
+	write_file(w->journal_dir, "four.20261120T100500Z.new", "whose?", 6);
+	add(w, "four", "192.0.2.1", 3);
+	turn(w);
+	assert_string_equal(files(w->journal_dir), "four.20261120T100500Z.new");
+}
+
 static void a_journal_that_is_there_is_left_as_it_is(void **state)
 {
 	struct world *w = *state;
@@ -807,6 +821,7 @@ int main(void)
 		CASE(trouble_is_tried_again),
 		CASE(reloads_do_not_put_off_saving),
 		CASE(D41_T16_finished_windows_are_journalled),
+		CASE(a_window_that_held_nothing_is_no_work_for_the_disk),
 		CASE(a_journal_that_is_there_is_left_as_it_is),
 		CASE(a_window_that_finished_while_nobody_ran_is_journalled),
 		CASE(a_journal_that_the_disk_has_no_room_for_is_tried_again),
