@@ -119,6 +119,12 @@ static void test_callouts(void **state)
 		{ "D91 not in this build", PHASE_CONNECT,
 		  CONNECT("print(select(2, pcall(msys.db.query, 'x')))"), "0 -", "",
 		  "limits.lua:2: function msys.db.query is not available in this build\n" },
+		{ "table.sort, our own order and theirs", PHASE_CONNECT,
+		  CONNECT("local t = { 3, 1, 1, 2, 1, 1 } table.sort(t) print(table.concat(t))\n"
+			  "table.sort(t, function(a, b) return a > b end) print(table.concat(t))\n"
+			  "t = {} for i = 1, 100 do t[i] = 1 end print(pcall(table.sort, t))"),
+		  "0 -", "",
+		  "limits.lua:2: 111123\nlimits.lua:3: 321111\nlimits.lua:4: true\n" },
 		{ "a method wants its object", PHASE_CONNECT,
 		  CONNECT("print(pcall(vctx.tarpit, 5)) print(pcall(vctx.tarpit, ac, 5))"), "0 -",
 		  "",
