@@ -1,35 +1,26 @@
 /*
- * A worker's doors are its own: a stand is one listener of one worker, with the rules that its new
- * sessions begin with. What changes them (installing, draining) is carried to each worker by an
- * order, and whoever gave it waits until all have carried it out: workers never block, so that is
- * a turn of their loops.
+ * Whatever changes a worker from outside (installing, draining) is carried to it by an order, and
+ * who gave the order waits until all have carried it out: workers never block, so that is a turn of
+ * their loops.
  */
 #include "front/inside.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "net/listener.h"
 #include "session/session.h"
 
 enum {
-	DRAIN_LOOK_MS = 20,	   /* how often a draining worker looks whether it is empty */
-	LAST_WORD_MS = 2000,	   /* after the deadline's 421 */
-	STARVED_LOG_MS = 10000,
-	DESCRIPTORS_LEFT = 8,	   /* one in so many is not for clients */
+	DRAIN_LOOK_MS = 20,  /* how often a draining worker looks whether it is empty */
+	LAST_WORD_MS = 2000, /* after the deadline's 421 */
 };
-
-static void hire(struct crew *crew, unsigned count);
 
 /* --- orders -------------------------------------------------------------------------------- */
 
@@ -69,228 +60,6 @@ void crew_order(struct crew *crew, void (*carry_out)(struct hand *h, void *arg),
 	free(orders);
 }
 
-/* --- doors --------------------------------------------------------------------------------- */
-
-static void accepted(void *owner, int fd, const struct addr *peer, uint16_t peer_port)
-{
-	struct stand *stand = owner;
-
-	session_begin(stand->hand->worker, stand->rules, stand->door, fd, peer, peer_port);
-}
-
-static void starved(void *owner, int error)
-{
-	struct stand *stand = owner;
-	struct hand *h = stand->hand;
-	uint64_t now = clock_ms();
-
-	stat_add(&h->worker->stats.accept_pauses, 1);
-	if (h->starved_log_ms != 0 && now - h->starved_log_ms < STARVED_LOG_MS)
-		return;
-	h->starved_log_ms = now;
-	log_warn("accepting on %s pauses: %s", stand->door->name, strerror(error));
-}
-
-void crew_stand_close(struct stand *stand)
-{
-	LIST_REMOVE(stand, next);
-	listener_free(stand->listener);
-	rules_unref(stand->rules);
-	free(stand);
-}
-
-static void stand_free(struct stand *stand)
-{
-	if (endpoint_is_unix(&stand->door->where))
-		unlink(stand->door->where.path);
-	crew_stand_close(stand);
-}
-
-static const struct door *door_at(const struct rules *rules, const struct endpoint *where)
-{
-	for (unsigned i = 0; rules != NULL && i < rules->door_count; i++) {
-		if (endpoint_equal(&rules->doors[i].where, where))
-			return &rules->doors[i];
-	}
-	return NULL;
-}
-
-struct opening {
-	const struct door *door;
-	unsigned worker;
-	int fd;
-};
-
-struct installation {
-	struct rules *rules;
-	struct opening *list;
-	unsigned count;
-};
-
-static void stand_open(struct hand *h, struct rules *rules, const struct door *door, int fd)
-{
-	struct stand *stand = mem_new(sizeof *stand);
-
-	stand->hand = h;
-	stand->rules = rules_ref(rules);
-	stand->door = door;
-	stand->listener = listener_new(h->worker->loop, fd, accepted, starved, stand);
-	listener_leave(stand->listener, DESCRIPTORS_LEFT);
-	LIST_INSERT_HEAD(&h->stands, stand, next);
-}
-
-/* Before the doors are opened anew on copies of their sockets. */
-static void leave_doors(struct hand *h, void *arg)
-{
-	const struct rules *rules = arg;
-
-	while (!LIST_EMPTY(&h->stands)) {
-		struct stand *stand = LIST_FIRST(&h->stands);
-
-		if (door_at(rules, &stand->door->where) != NULL)
-			crew_stand_close(stand);
-		else
-			stand_free(stand);
-	}
-}
-
-static void adapt(int fd, const struct door *door)
-{
-	if (!listener_adapt(fd, &door->where, door->backlog, door->file_mode))
-		log_warn("%s keeps its Listen_Backlog or File_Mode: %s", door->name,
-			 strerror(errno));
-}
-
-static void install(struct hand *h, void *arg)
-{
-	struct installation *in = arg;
-	struct stand *stand = LIST_FIRST(&h->stands);
-
-	h->worker->relay.hostname = in->rules->hostname; /* the crew holds the latest rules */
-	while (stand != NULL) {
-		struct stand *following = LIST_NEXT(stand, next);
-		const struct door *door = door_at(in->rules, &stand->door->where);
-
-		if (door == NULL) {
-			stand_free(stand);
-		} else {
-			adapt(listener_fd(stand->listener), door);
-			rules_unref(stand->rules);
-			stand->rules = rules_ref(in->rules);
-			stand->door = door;
-		}
-		stand = following;
-	}
-	for (unsigned i = 0; i < in->count; i++) {
-		if (in->list[i].worker == h->worker->index)
-			stand_open(h, in->rules, in->list[i].door, in->list[i].fd);
-	}
-}
-
-static void opening_add(struct installation *in, const struct door *door, unsigned worker, int fd)
-{
-	in->list = mem_resize(in->list, in->count + 1, sizeof *in->list);
-	in->list[in->count++] = (struct opening){ door, worker, fd };
-}
-
-static unsigned open_inherited(struct crew *crew, const struct door *door, struct installation *in)
-{
-	unsigned found = 0;
-
-	for (unsigned i = 0; i < crew->inherited_count; i++) {
-		struct crew_socket *s = &crew->inherited[i];
-
-		if (s->fd < 0 || !endpoint_equal(&s->where, &door->where))
-			continue;
-		adapt(s->fd, door);
-		opening_add(in, door, found++ % crew->active, s->fd);
-		s->fd = -1;
-	}
-	return found;
-}
-
-/* A TCP door has a socket a worker; a Unix door one, the first worker's. */
-static bool open_door(struct crew *crew, const struct door *door, struct installation *in,
-		      struct complaints *complaints)
-{
-	unsigned sockets = endpoint_is_unix(&door->where) ? 1 : crew->active;
-	unsigned inherited = open_inherited(crew, door, in);
-	const char *why;
-
-	for (unsigned i = inherited; i < sockets; i++) {
-		int fd = listener_socket(&door->where, door->backlog, door->file_mode, sockets > 1,
-					 &why);
-
-		if (fd < 0 && inherited > 0)
-			return true; /* what there was cannot be shared by more */
-		if (fd < 0) {
-			complain(complaints, (struct place){ 0 }, "cannot listen on %s: %s",
-				 door->name, why);
-			return false;
-		}
-		opening_add(in, door, i, fd);
-	}
-	return true;
-}
-
-/* Those of doors that are no more. */
-static void forget_inherited(struct crew *crew)
-{
-	for (unsigned i = 0; i < crew->inherited_count; i++) {
-		if (crew->inherited[i].fd >= 0)
-			close(crew->inherited[i].fd);
-	}
-	free(crew->inherited);
-	crew->inherited = NULL;
-	crew->inherited_count = 0;
-}
-
-bool crew_install(struct crew *crew, struct rules *rules, struct complaints *complaints)
-{
-	struct installation in = { .rules = rules };
-	unsigned before = crew->active;
-	bool fine = true, anew;
-
-	pthread_mutex_lock(&crew->lock);
-	if (crew->draining || crew->retired) {
-		complain(complaints, (struct place){ 0 }, "%s: nothing new can be opened",
-			 crew->retired ? "handed over" : "draining");
-		fine = false;
-	}
-	/* With another number of workers the sockets go round anew: none is closed on the way. */
-	anew = fine && crew->rules != NULL && rules->workers != before;
-	if (anew && !crew_gather(crew, &crew->inherited, &crew->inherited_count)) {
-		complain(complaints, (struct place){ 0 },
-			 "Workers cannot change: too few descriptors");
-		fine = anew = false;
-	}
-	if (anew) {
-		hire(crew, rules->workers);
-		crew->active = rules->workers;
-	}
-	for (unsigned i = 0; fine && i < rules->door_count; i++) {
-		if (anew || door_at(crew->rules, &rules->doors[i].where) == NULL)
-			fine = open_door(crew, &rules->doors[i], &in, complaints);
-	}
-	if (fine) {
-		if (anew)
-			crew_order(crew, leave_doors, rules);
-		crew_order(crew, install, &in);
-		rules_unref(crew->rules);
-		crew->rules = rules_ref(rules);
-		forget_inherited(crew);
-	} else {
-		for (unsigned i = 0; i < in.count; i++)
-			close(in.list[i].fd);
-		if (anew)
-			forget_inherited(crew); /* copies */
-		crew->active = before;
-	}
-	pthread_mutex_unlock(&crew->lock);
-	free(in.list);
-	return fine;
-}
-
 /* --- stopping ------------------------------------------------------------------------------ */
 
 static void drain_all(struct hand *h, bool now)
@@ -325,7 +94,7 @@ static void drain(struct hand *h, void *arg)
 	uint64_t until = clock_ms() + *within_ms;
 
 	while (!LIST_EMPTY(&h->stands))
-		stand_free(LIST_FIRST(&h->stands));
+		crew_stand_end(LIST_FIRST(&h->stands));
 	if (!h->worker->draining || until < h->drain_until_ms)
 		h->drain_until_ms = until; /* again: only sooner */
 	h->worker->draining = true;
@@ -371,7 +140,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void hire(struct crew *crew, unsigned count)
+void crew_hire(struct crew *crew, unsigned count)
 {
 	CHECK(count <= WORKERS_MAX);
 	while (crew->count < count) {
@@ -394,7 +163,7 @@ struct crew *crew_new(unsigned workers, struct jobs *jobs, struct series_all *se
 	crew->series = series;
 	crew->active = workers;
 	pthread_mutex_init(&crew->lock, NULL);
-	hire(crew, workers);
+	crew_hire(crew, workers);
 	return crew;
 }
 
@@ -407,7 +176,7 @@ void crew_free(struct crew *crew)
 		worker_free(crew->hands[i].worker);
 	}
 	rules_unref(crew->rules);
-	forget_inherited(crew);
+	crew_forget_inherited(crew);
 	pthread_mutex_destroy(&crew->lock);
 	free(crew);
 }

@@ -1,6 +1,7 @@
 /*
- * inside - the crew's own structs, for its two files: crew.c (doors, stopping, looking in) and
- * pass.c (from one process to another). Nobody outside front/ includes it.
+ * inside - the crew's own structs, for its files: crew.c (threads, orders, stopping, looking in),
+ * doors.c (where they listen) and pass.c (from one process to another). Nobody outside front/
+ * includes it.
  */
 #ifndef FRONT_INSIDE_H
 #define FRONT_INSIDE_H
@@ -10,6 +11,7 @@
 
 #include "front/crew.h"
 
+/* One listener of one worker. */
 struct stand {
 	LIST_ENTRY(stand) next;
 	struct hand *hand;
@@ -39,7 +41,7 @@ struct crew {
 	pthread_mutex_t lock; /* one order at a time */
 	struct rules *rules;  /* the latest; under lock */
 	bool retired;	      /* under lock */
-	struct crew_socket *inherited;
+	struct crew_socket *inherited; /* sockets that the next installation opens doors on */
 	unsigned inherited_count;
 	struct jobs *jobs;
 	struct series_all *series;
@@ -48,8 +50,11 @@ struct crew {
 
 /* On every worker's thread; back when all have done it. Under the lock. */
 void crew_order(struct crew *crew, void (*carry_out)(struct hand *h, void *arg), void *arg);
-/* The socket file stays. */
-void crew_stand_close(struct stand *stand);
+/* Threads, until there are so many. */
+void crew_hire(struct crew *crew, unsigned count);
+void crew_stand_end(struct stand *stand);   /* its socket file goes, too */
+void crew_stand_close(struct stand *stand); /* the socket file stays */
+void crew_forget_inherited(struct crew *crew);
 /* As crew_sockets, under the lock. */
 bool crew_gather(struct crew *crew, struct crew_socket **out, unsigned *count_out);
 
