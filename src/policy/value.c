@@ -156,64 +156,49 @@ static bool decimal_parse(struct slice text, double *out)
 	return true;
 }
 
-/* The text that has to be read as a number; NULL: *v itself is one, or *wrong_out says why not. */
-static const struct slice *number_text(const struct value *v, struct value *first,
-				       const char **wrong_out)
+/* A number, or the text that has to be read as one. NULL, or what is wrong. */
+static const char *numeric(const struct value *v, struct value *out)
 {
-	*wrong_out = NULL;
-	if (v->type == VALUE_LIST) {
-		*first = first_of(v);
-		v = first;
-	} else {
-		*first = *v;
-	}
-	switch ((enum value_type)v->type) {
+	*out = v->type == VALUE_LIST ? first_of(v) : *v;
+	switch ((enum value_type)out->type) {
 	case VALUE_NUMBER:
-		return NULL;
 	case VALUE_STRING:
-		return &first->string;
+		return NULL;
 	case VALUE_NONE: /* D9 */
-		*wrong_out = "an unset variable is not a number";
-		return NULL;
+		return "an unset variable is not a number";
 	case VALUE_HASH:
-		*wrong_out = "a hash is not a number";
-		return NULL;
+		return "a hash is not a number";
 	case VALUE_LIST:
 	case VALUE_TAG:
 		break;
 	}
-	*wrong_out = "a tag is not a number";
-	return NULL;
+	return "a tag is not a number";
 }
+
+static const char not_a_number[] = "the text is not a number";
 
 const char *value_to_number(const struct value *v, int64_t *out)
 {
-	struct value first;
-	const char *wrong;
-	const struct slice *text = number_text(v, &first, &wrong);
+	struct value n;
+	const char *wrong = numeric(v, &n);
 
-	if (wrong != NULL)
-		return wrong;
-	if (text == NULL)
-		*out = first.number;
-	else if (!number_parse(*text, out))
-		return "the text is not a number";
-	return NULL;
+	if (wrong == NULL && n.type == VALUE_NUMBER)
+		*out = n.number;
+	else if (wrong == NULL && !number_parse(n.string, out))
+		wrong = not_a_number;
+	return wrong;
 }
 
 const char *value_to_decimal(const struct value *v, double *out)
 {
-	struct value first;
-	const char *wrong;
-	const struct slice *text = number_text(v, &first, &wrong);
+	struct value n;
+	const char *wrong = numeric(v, &n);
 
-	if (wrong != NULL)
-		return wrong;
-	if (text == NULL)
-		*out = (double)first.number;
-	else if (!decimal_parse(*text, out))
-		return "the text is not a number";
-	return NULL;
+	if (wrong == NULL && n.type == VALUE_NUMBER)
+		*out = (double)n.number;
+	else if (wrong == NULL && !decimal_parse(n.string, out))
+		wrong = not_a_number;
+	return wrong;
 }
 
 const char *value_to_list(struct arena *a, const struct value *v, const struct value **members_out,
