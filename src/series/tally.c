@@ -32,6 +32,13 @@ uint64_t tally_kept(const struct tally *t, uint32_t ref)
 	return tally_bucket_sum(t, ref_cell(ref), 0, 128);
 }
 
+uint64_t tally_rests(const struct tally *t, uint32_t ref, uint64_t amount)
+{
+	uint64_t rest = ref_is_lossy(ref) ? amount - tally_kept(t, ref) : 0;
+
+	return ref_is_node(ref) ? rest + node_at(t, ref)->rests : rest;
+}
+
 /* --- nodes --- */
 
 static unsigned highest_bit(u128 x)
@@ -80,6 +87,7 @@ static bool split(struct tally *t, uint32_t *slot, u128 key, unsigned least)
 	n->refs[branch] = old & ~REF_LOSSY;
 	n->amounts[branch] = node_sum(below, 0, BRANCHES);
 	n->units += below->units;
+	n->rests = below->rests;
 	*slot = ref | (old & REF_LOSSY);
 	return true;
 }
@@ -206,34 +214,37 @@ static void make_lossy(struct tally *t, uint32_t *slot)
 	t->is_folded = true;
 }
 
-/* At the end of its way. false: there is a node now where it ended. What finds no memory is left to
- * the rest. */
-static bool add_here(struct tally *t, uint32_t *slot, unsigned below, u128 key, uint64_t amount,
-		     bool is_kept)
+enum added { ADDED_TOLD, ADDED_TO_REST, ADD_GOES_ON };
+
+/* At the end of its way, where there may be a node afterwards. What finds no memory is left to the
+ * rest. */
+static enum added add_here(struct tally *t, uint32_t *slot, unsigned below, u128 key,
+			   uint64_t amount, bool is_kept)
 {
 	uint32_t lossy = *slot & REF_LOSSY, cell = ref_cell(*slot);
 	enum bucket_news news;
 
 	if (ref_is_node(*slot)) {
 		if (split(t, slot, key, 0))
-			return false;
+			return ADD_GOES_ON;
 		make_lossy(t, slot);
-		return true;
+		return ADDED_TO_REST;
 	}
 	if (lossy && !is_kept) {
-		if (cell != 0)
-			tally_bucket_bump(t, &cell, below, key, amount);
+		bool is_told = cell != 0 && tally_bucket_bump(t, &cell, below, key, amount);
+
 		*slot = cell | lossy;
-		return true;
+		return is_told ? ADDED_TOLD : ADDED_TO_REST;
 	}
 	news = tally_bucket_add(t, &cell, below, key, amount);
 	if (news == BUCKET_FULL && burst(t, slot, key, 0))
-		return false;
-	if (news == BUCKET_DONE)
-		*slot = cell | lossy;
-	else
+		return ADD_GOES_ON;
+	if (news != BUCKET_DONE) {
 		make_lossy(t, slot);
-	return true;
+		return ADDED_TO_REST;
+	}
+	*slot = cell | lossy;
+	return ADDED_TOLD;
 }
 
 static void way_add(struct way *w, struct tally *t, unsigned family, uint64_t amount)
@@ -249,7 +260,7 @@ static bool add(struct tally *t, const struct addr *addr, uint64_t amount, bool 
 	unsigned family = family_of(addr);
 	struct way w = way_from(t, family);
 	u128 key = key_of(addr);
-	bool is_done;
+	enum added added;
 
 	if (amount > AMOUNT_MAX - t->sums[family])
 		return false;
@@ -258,9 +269,11 @@ static bool add(struct tally *t, const struct addr *addr, uint64_t amount, bool 
 
 		tally_way_descend(&w, t, key, 0);
 		units = t->owner.units;
-		is_done = add_here(t, w.slot, w.below, key, amount, is_kept);
+		added = add_here(t, w.slot, w.below, key, amount, is_kept);
 		tally_way_account(&w, t, units);
-	} while (!is_done);
+	} while (added == ADD_GOES_ON);
+	if (added == ADDED_TO_REST)
+		way_rest(&w, w.depth, amount);
 	way_add(&w, t, family, amount);
 	return true;
 }
@@ -300,6 +313,7 @@ static bool add_rest(struct tally *t, const struct cidr *block, uint64_t amount)
 		tally_way_account(&w, t, units);
 	} while (goes_on);
 	make_lossy(t, w.slot);
+	way_rest(&w, w.depth, amount);
 	way_add(&w, t, family, amount);
 	return true;
 }
@@ -356,6 +370,7 @@ uint64_t tally_take(struct tally *t, const struct addr *addr, uint64_t amount)
 		uint64_t more = take_rest(&w, t, family, depth, amount - taken);
 
 		way_subtract(&w, t, family, depth, more);
+		way_rest(&w, depth, -more);
 		taken += more;
 	}
 	tally_way_tidy(&w, t);

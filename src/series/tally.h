@@ -78,7 +78,7 @@ unsigned tally_next(const struct tally *t, struct addr *first, const struct addr
 
 /*
  * One step towards less memory: put together what lies scattered over half-empty chunks, or fold
- * the place that costs the most for the least amount. How many entries were moved, at most
+ * the place that costs the most for what it tells. How many entries were moved, at most
  * FOLD_MOVES_MAX; 0: nothing is left to fold.
  */
 enum { FOLD_MOVES_MAX = 1024 };

@@ -322,16 +322,16 @@ enum bucket_news tally_bucket_add(struct tally *t, uint32_t *cell, unsigned belo
 	return BUCKET_DONE;
 }
 
-void tally_bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount)
+bool tally_bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount)
 {
 	const struct bucket *b = bucket_at(t, *cell);
 	uint64_t found = match(b, key, 0);
 	unsigned i;
 
 	if (found == 0)
-		return;
+		return false;
 	i = (unsigned)__builtin_ctzll(found);
-	(void)entry_set(t, cell, below, key, i, amount_get(b, i) + amount);
+	return entry_set(t, cell, below, key, i, amount_get(b, i) + amount);
 }
 
 /* It keeps its cell, which is the next one's. */

@@ -11,12 +11,25 @@ static uint32_t ref_units(const struct tally *t, uint32_t ref)
 				: (uint32_t)(store_size(t->store, cell) / STORE_UNIT);
 }
 
-/* The one with the most memory for its amount, of those that have enough for it to matter; n: none
+/*
+ * What is told there: entries, and a sum at least of what was folded before. That is worth less,
+ * however much comes to it: else what a spray left behind would seem to be worth more and more, and
+ * others would be folded in its place.
+ */
+static uint64_t worth(const struct tally *t, uint32_t ref, uint64_t amount)
+{
+	uint64_t rests = tally_rests(t, ref, amount);
+
+	return amount - rests + rests / BRANCHES;
+}
+
+/* The one with the most memory for its worth, of those that have enough for it to matter; n: none
  * has any. */
 static unsigned choose(const struct tally *t, const uint32_t *refs, const uint64_t *amounts,
 		       unsigned n)
 {
 	uint32_t units[BRANCHES], most = 0;
+	uint64_t its_worth = 0;
 	unsigned best = n;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -25,10 +38,15 @@ static unsigned choose(const struct tally *t, const uint32_t *refs, const uint64
 			most = units[i];
 	}
 	for (unsigned i = 0; i < n; i++) {
+		uint64_t w;
+
 		if (units[i] == 0 || units[i] < most / 8)
 			continue;
-		if (best == n || (u128)units[i] * amounts[best] > (u128)units[best] * amounts[i])
-			best = i;
+		w = worth(t, refs[i], amounts[i]);
+		if (best < n && (u128)units[i] * its_worth <= (u128)units[best] * w)
+			continue;
+		best = i;
+		its_worth = w;
 	}
 	return best;
 }
@@ -52,6 +70,7 @@ static unsigned fold_branches(struct tally *t, struct node *n, unsigned shift)
 			continue;
 		moved += tally_bucket_count(t, n->refs[b]);
 		tally_bucket_fold(t, &n->refs[b], shift);
+		n->rests += tally_rests(t, n->refs[b], n->amounts[b]);
 	}
 	n->units += t->owner.units - units;
 	return moved;
@@ -105,6 +124,7 @@ static unsigned fold(struct tally *t)
 {
 	unsigned family = choose(t, t->roots, t->sums, TALLY_FAMILIES), moved;
 	uint32_t units = t->owner.units;
+	uint64_t amount, rests;
 	struct way w;
 
 	if (family == TALLY_FAMILIES)
@@ -115,7 +135,10 @@ static unsigned fold(struct tally *t)
 
 		way_step(&w, n, ref_shift(*w.slot), choose(t, n->refs, n->amounts, BRANCHES));
 	}
+	amount = *way_amount(&w, t, family, w.depth);
+	rests = tally_rests(t, *w.slot, amount);
 	moved = fold_here(t, w.slot, w.below);
+	way_rest(&w, w.depth, tally_rests(t, *w.slot, amount) - rests);
 	tally_way_account(&w, t, units);
 	return moved > 0 ? moved : 1;
 }

@@ -20,8 +20,9 @@ enum { BRANCH_BITS = 4, BRANCHES = 16, DEPTH_MAX = 32, BUCKET_MAX = 63, BUCKET_M
 /* In one line each, as far as one way down needs them. */
 struct node {
 	u128 prefix;	/* what all keys have above shift + 4 */
+	uint64_t rests; /* of the amounts, what no entry below tells */
 	uint32_t units; /* of memory: of this node and all below it */
-	uint32_t unused[11];
+	uint32_t unused[9];
 	uint32_t refs[BRANCHES];
 	uint64_t amounts[BRANCHES];
 };
@@ -166,8 +167,17 @@ static inline uint64_t *way_amount(struct way *w, struct tally *t, unsigned fami
 	return &w->steps[depth - 1].node->amounts[w->steps[depth - 1].branch];
 }
 
+/* So much more that no entry tells, at the branch above the depth-th node. */
+static inline void way_rest(struct way *w, unsigned depth, uint64_t change)
+{
+	for (unsigned i = 0; i < depth; i++)
+		w->steps[i].node->rests += change;
+}
+
 /* What is kept below ref. The branch has that, and the rest. */
 uint64_t tally_kept(const struct tally *t, uint32_t ref);
+/* All rests at ref, whose branch has `amount`, and below it. */
+uint64_t tally_rests(const struct tally *t, uint32_t ref, uint64_t amount);
 
 /* --- buckets --- */
 
@@ -197,7 +207,7 @@ unsigned tally_bucket_items(const struct tally *t, uint32_t cell, u128 path,
 enum bucket_news tally_bucket_add(struct tally *t, uint32_t *cell, unsigned below, u128 key,
 				  uint64_t amount);
 /* The same, only if the key is there, and there is room for a larger number. */
-void tally_bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount);
+bool tally_bucket_bump(struct tally *t, uint32_t *cell, unsigned below, u128 key, uint64_t amount);
 /* At most what the key has; what was taken. */
 uint64_t tally_bucket_take(struct tally *t, uint32_t *cell, u128 key, uint64_t amount);
 /* Of what agrees with key above its low `rest` bits. */

@@ -581,26 +581,27 @@ static void test_folding_ends_with_the_sum_alone(void **state)
 	}
 }
 
-/* A path's branches are folded, and it stays, until nothing costs more for its amount. */
+/* A path's branches are folded, and it stays, until nothing costs more for what it tells. */
 static void test_a_path_that_was_folded_is_not_the_next(void **state)
 {
+	enum { ALL = 16 * 7 };
 	struct store *store = store_new(MIB);
 	struct tally t = { .store = store };
+	struct addr a[ALL], b[ALL];
 
 	(void)state;
-	for (uint64_t i = 0; i < 16 * 7; i++) {
-		uint64_t low = i % 16 << 12 | i;
-		struct addr a = { 0x20010db800010000, low, ADDR_V6 };
-		struct addr b = { 0x20010db800020000, low, ADDR_V6 };
-
-		assert_true(tally_add(&t, &a, 1));
-		assert_true(tally_add(&t, &b, 2));
+	for (uint64_t i = 0; i < ALL; i++) {
+		a[i] = (struct addr){ 0x20010db800010000, i % 16 << 12 | i, ADDR_V6 };
+		b[i] = (struct addr){ 0x20010db800020000, i % 16 << 12 | i, ADDR_V6 };
+		assert_true(tally_add(&t, &a[i], 1));
+		assert_true(tally_add(&t, &b[i], 10));
 	}
-	assert_int_equal(tally_fold(&t), 16 * 7);
-	assert_int_equal(tally_fold(&t), 16 * 7);
-	assert_int_equal(exactly(&t, "2001:db8:1::3000/116"), 7);
-	assert_int_equal(exactly(&t, "2001:db8:2::3000/116"), 14);
-	tally_clear(&t);
+	assert_int_equal(tally_fold(&t), ALL);
+	for (unsigned i = 0; i < ALL; i++)
+		assert_true(tally_add(&t, &a[i], 100));
+	assert_int_equal(tally_fold(&t), ALL);
+	assert_int_equal(exactly(&t, "2001:db8:1::3000/116"), 7 * 101);
+	assert_int_equal(exactly(&t, "2001:db8:2::3000/116"), 7 * 10);
 	store_free(store);
 }
 
@@ -668,6 +669,38 @@ static void test_a_spray_leaves_others_exact(void **state)
 	store_free(store);
 }
 
+/* Nor where these have a good part of the memory, however long it goes on. */
+static void test_a_long_spray_leaves_others_exact(void **state)
+{
+	enum { LIMIT = 512 << 10, EVENTS = 480000, OTHERS = 8000 };
+	struct store *store = store_new(LIMIT);
+	struct tally t = { .store = store };
+	struct random r = { 17 };
+	struct cidr other = { .len = 32 };
+
+	(void)state;
+	for (uint32_t i = 0; i < EVENTS; i++) {
+		struct addr sprayed = v6_anywhere(&r);
+
+		other.addr = v4(i / 20 % OTHERS * 977);
+		assert_true(tally_add(&t, &sprayed, 1));
+		if (i % 20 == 0)
+			assert_true(tally_add(&t, &other.addr, 1));
+		for (unsigned n = 0; n < 4 && store_is_over(store); n++)
+			(void)tally_fold(&t);
+	}
+	for (uint32_t i = 0; i < OTHERS; i++) {
+		struct bounds b;
+
+		other.addr = v4(i * 977);
+		b = tally_sum(&t, &other);
+		assert_int_equal(b.low, EVENTS / 20 / OTHERS);
+		assert_int_equal(b.high, b.low);
+	}
+	assert_int_equal(exactly(&t, "::/0"), EVENTS);
+	store_free(store);
+}
+
 /* A branch at every depth: what an address can cost at most. */
 static void test_a_chain_of_chosen_addresses_stays_small(void **state)
 {
@@ -713,6 +746,7 @@ int main(void)
 		cmocka_unit_test(test_a_path_that_was_folded_is_not_the_next),
 		cmocka_unit_test(test_what_finds_no_memory_takes_none_from_others),
 		cmocka_unit_test(test_a_spray_leaves_others_exact),
+		cmocka_unit_test(test_a_long_spray_leaves_others_exact),
 		cmocka_unit_test(test_a_chain_of_chosen_addresses_stays_small),
 	};
 
