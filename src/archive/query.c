@@ -172,8 +172,7 @@ static bool take_on(struct parser *p)
 
 	if (!take_date(p, &p->q->from, &is_day))
 		return false;
-	if (!is_day)
-		return go_wrong(p, "expected a day, YYYYMMDD");
+	p->q->from -= p->q->from % DAY; /* all of it, whatever time is said (D82) */
 	p->q->to = p->q->from + DAY;
 	return advance(p);
 }
