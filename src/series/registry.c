@@ -473,7 +473,7 @@ static struct series *builtin(struct series_all *all, enum series_event event,
 void series_monitors(struct series_all *all, const struct monitor *monitors, unsigned count,
 		     size_t max_bytes, bool persist)
 {
-	struct builtins *now = mem_new(sizeof *now);
+	struct builtins *now = mem_new(sizeof *now), *before;
 
 	CHECK(count <= MONITORS_MAX);
 	pthread_mutex_lock(&all->lock);
@@ -486,8 +486,13 @@ void series_monitors(struct series_all *all, const struct monitor *monitors, uns
 		for (int e = 0; e < EVENTS; e++)
 			now->of[i][e] = builtin(all, (enum series_event)e, monitors[i], persist);
 	now->count = count;
-	now->older = all->builtins;
-	atomic_store_explicit(&all->builtins, now, memory_order_release);
+	before = all->builtins;
+	if (before->count == count && memcmp(before->of, now->of, sizeof now->of) == 0) {
+		free(now);
+	} else {
+		now->older = before;
+		atomic_store_explicit(&all->builtins, now, memory_order_release);
+	}
 	pthread_mutex_unlock(&all->lock);
 }
 
