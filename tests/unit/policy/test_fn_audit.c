@@ -119,8 +119,8 @@ static void test_which_count(void **state)
 		  FN_SIEVE,
 		  "audit_service",
 		  2,
-		  { STR("inbound_cidr"), STR("/32") },
-		  "inbound_cidr 192.0.2.7/32\n",
+		  { STR("ECStream"), STR("/32") },
+		  "ECStream 192.0.2.7/32\n",
 		  "[7]" },
 		{ "D2 case",
 		  FN_SIEVE,
@@ -199,6 +199,7 @@ static void test_which_count(void **state)
 				   cases[i].argc);
 		expect_result(cases[i].name, &fake, status, cases[i].want);
 		expect_text(cases[i].name, &fake.asked, cases[i].want_asked);
+		expect_text(cases[i].name, &fake.logged, "");
 		fake_end(&fake);
 	}
 }
@@ -226,7 +227,7 @@ static void test_refusals(void **state)
 	fake_end(&fake);
 }
 
-/* Known, but filled by a cluster only: said once a load, or refused. */
+/* Known, but filled by a cluster only: said once a load, or refused; unless there is one. */
 static void test_D50_services_of_a_cluster(void **state)
 {
 	static const char *const names[] = { "inbound_cidr", "ECmmove2", "ECCluster" };
@@ -251,6 +252,16 @@ static void test_D50_services_of_a_cluster(void **state)
 			 names[i]);
 		expect_text(names[i], &fake.logged, want);
 		assert_int_equal(fake.level, LOG_WARN);
+		fake_end(&fake);
+
+		fake = (struct fake){ .count = 7 };
+		fake.conf.has_inbound_audit = fake.conf.strict_services = true;
+		fake.conf.has_cluster = true;
+		fake.facts.peer = addr_of("192.0.2.7");
+		fake_begin(&fake);
+		expect_result(names[i], &fake, fake_call(&fake, FN_SIEVE, "audit_service", argv, 2),
+			      "[7]");
+		expect_text(names[i], &fake.logged, "");
 		fake_end(&fake);
 
 		fake = (struct fake){ .count = 7 };
