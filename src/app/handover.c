@@ -23,16 +23,17 @@
 enum {
 	LOOK_MS = 5,
 	ANSWER_MS = 60000,	/* for what the other side has to do before it goes on */
+	TRIES = 5,		/* of the new one */
+	AGAIN_MS = 200,
 	LAST_WORDS_MS = 2000,
 	FDS_MAX = 16384,	/* 256 workers, 64 doors */
 	NEWS_MAX = sizeof "series " + NEWS_LINE_MAX,
-	OUT_MAX = 256 << 20,	/* what the other does not read */
 };
 
 struct handover {
 	struct handover_world world;
 	struct console *console; /* the old one's */
-	int fd;
+	struct wire *wire;
 	pthread_t thread;
 	bool has_thread;
 	_Atomic bool ending;
@@ -40,15 +41,9 @@ struct handover {
 	bool taken;
 	bool now;
 	bool saved;
-	_Atomic bool over; /* the other has gone, or talks nonsense */
 	struct audit_tap tap;
 	struct series_tap series_tap;
-	pthread_mutex_t lock;
-	struct buf out; /* under lock */
-	struct buf in;
 	struct elsewhere *elsewhere;
-	int *fds; /* received, not yet claimed by a line */
-	unsigned fd_count, fd_next;
 	struct inheritance *inheritance; /* NULL: none is expected any more */
 };
 
@@ -58,18 +53,7 @@ static void told(struct audit_tap *tap, bool entered, const struct audit_ticket 
 {
 	struct handover *h = (struct handover *)((char *)tap - offsetof(struct handover, tap));
 
-	pthread_mutex_lock(&h->lock);
-	if (!elsewhere_say(&h->out, entered, ticket))
-		h->ending = true; /* a sum that lacks some is worse than none */
-	pthread_mutex_unlock(&h->lock);
-}
-
-static void say(struct handover *h, const char *line)
-{
-	pthread_mutex_lock(&h->lock);
-	if (!buf_printf(&h->out, "%s\n", line))
-		h->ending = true;
-	pthread_mutex_unlock(&h->lock);
+	wire_end(h->wire, elsewhere_say(wire_begin(h->wire), entered, ticket));
 }
 
 static void series_told(struct series_tap *tap, struct series *s, const struct series_key *key,
@@ -79,11 +63,11 @@ static void series_told(struct series_tap *tap, struct series *s, const struct s
 	struct handover *h = (struct handover *)((char *)tap - at);
 	struct buf line;
 
-	if (h->over)
+	if (wire_is_over(h->wire))
 		return;
 	buf_init(&line, NEWS_MAX);
 	if (buf_printf(&line, "series ") && news_say(&line, s, key, amount))
-		say(h, buf_text(&line));
+		wire_say(h->wire, buf_text(&line));
 	buf_free(&line);
 }
 
@@ -94,65 +78,9 @@ struct series_tap *handover_series(struct handover *h)
 
 static void tell_slots(void *arg, const char *name, uint32_t taken)
 {
-	char *line = mem_printf("slots %u %s", taken, name);
+	struct handover *h = arg;
 
-	say(arg, line);
-	free(line);
-}
-
-static bool wait_for(struct handover *h, short what, int ms)
-{
-	struct pollfd p = { .fd = h->fd, .events = what };
-
-	return poll(&p, 1, ms) > 0;
-}
-
-/* The whole line, and with its first octet the descriptor. */
-static bool say_with_fd(struct handover *h, const char *what, const char *name, int fd)
-{
-	union {
-		char space[CMSG_SPACE(sizeof fd)];
-		struct cmsghdr align;
-	} control = { .space = { 0 } };
-	char *line = mem_printf("%s %s\n", what, name);
-	struct iovec bytes = { line, strlen(line) };
-	struct msghdr m = { .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control.space,
-			    .msg_controllen = sizeof control.space };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	while (bytes.iov_len > 0) {
-		ssize_t n = sendmsg(h->fd, &m, MSG_NOSIGNAL);
-
-		if (n < 0 &&
-		    ((errno != EAGAIN && errno != EINTR) || !wait_for(h, POLLOUT, ANSWER_MS)))
-			break;
-		if (n > 0) {
-			bytes.iov_base = (char *)bytes.iov_base + n;
-			bytes.iov_len -= (size_t)n;
-			m.msg_control = NULL;
-			m.msg_controllen = 0;
-		}
-	}
-	free(line);
-	return bytes.iov_len == 0;
-}
-
-static void send_out(struct handover *h)
-{
-	ssize_t n = 1;
-
-	pthread_mutex_lock(&h->lock);
-	while (h->out.len > 0 && n > 0) {
-		n = send(h->fd, h->out.at, h->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n > 0)
-			buf_eat(&h->out, (size_t)n);
-	}
-	h->over |= n < 0 && errno != EAGAIN && errno != EINTR;
-	pthread_mutex_unlock(&h->lock);
+	wire_end(h->wire, buf_printf(wire_begin(h->wire), "slots %u %s\n", taken, name));
 }
 
 /* --- hearing ------------------------------------------------------------------------------- */
@@ -160,11 +88,12 @@ static void send_out(struct handover *h)
 static bool claim(struct handover *h, struct slice name, struct crew_socket **list, unsigned *count)
 {
 	struct endpoint where;
+	int fd;
 
-	if (h->fd_next == h->fd_count || endpoint_parse(name, &where) != NULL)
+	if (endpoint_parse(name, &where) != NULL || (fd = wire_claim(h->wire)) < 0)
 		return false;
 	*list = mem_resize(*list, *count + 1, sizeof **list);
-	(*list)[(*count)++] = (struct crew_socket){ where, h->fds[h->fd_next++] };
+	(*list)[(*count)++] = (struct crew_socket){ where, fd };
 	return true;
 }
 
@@ -191,8 +120,9 @@ static bool hear_series(struct handover *h, struct slice news)
 	return true;
 }
 
-static bool hear_line(struct handover *h, struct slice line)
+static bool heard(void *owner, struct slice line)
 {
+	struct handover *h = owner;
 	struct slice rest, word = slice_cut(line, ' ', &rest);
 	struct inheritance *from = h->inheritance;
 	const char *wrong;
@@ -224,87 +154,26 @@ static bool hear_line(struct handover *h, struct slice line)
 	return wrong == NULL;
 }
 
-static void hear_lines(struct handover *h)
-{
-	size_t eaten = 0;
-
-	while (!h->over) {
-		struct slice rest = { h->in.at + eaten, h->in.len - eaten };
-		const char *lf = rest.len > 0 ? memchr(rest.at, '\n', rest.len) : NULL;
-
-		if (lf == NULL)
-			break;
-		eaten += (size_t)(lf - rest.at) + 1;
-		h->over = !hear_line(h, (struct slice){ rest.at, (size_t)(lf - rest.at) });
-	}
-	h->over |= h->in.len - eaten >= (h->is_new ? NEWS_MAX : ELSEWHERE_LINE_MAX);
-	buf_eat(&h->in, eaten);
-}
-
-/* A message carries one at most: that is how they are sent. */
-static void keep_fd(struct handover *h, struct msghdr *m)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	int fd;
-
-	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return;
-	memcpy(&fd, CMSG_DATA(c), sizeof fd);
-	if (h->inheritance == NULL || h->fd_count == FDS_MAX) {
-		close(fd);
-		h->over = true;
-		return;
-	}
-	h->fds = mem_resize(h->fds, h->fd_count + 1, sizeof *h->fds);
-	h->fds[h->fd_count++] = fd;
-}
-
-/* What is there, up to the next descriptor. */
-static void hear(struct handover *h)
-{
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	char bytes[16384];
-	struct iovec into = { bytes, sizeof bytes };
-	struct msghdr m = { .msg_iov = &into, .msg_iovlen = 1, .msg_control = control.space,
-			    .msg_controllen = sizeof control.space };
-	ssize_t n = recvmsg(h->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	if (n <= 0) {
-		h->over |= n == 0 || (errno != EAGAIN && errno != EINTR);
-		return;
-	}
-	keep_fd(h, &m);
-	if (!buf_add(&h->in, bytes, (size_t)n))
-		h->over = true;
-	hear_lines(h);
-}
-
 /* --- both ---------------------------------------------------------------------------------- */
 
-static struct handover *handover_new(const struct handover_world *world, int fd)
+static struct handover *handover_new(const struct handover_world *world, int fd, bool is_new)
 {
 	struct handover *h = mem_new(sizeof *h);
 
 	h->world = *world;
-	h->fd = fd;
+	h->wire = wire_new(fd, is_new ? NEWS_MAX : ELSEWHERE_LINE_MAX, heard, h);
+	h->is_new = is_new;
 	h->tap.told = told;
 	h->series_tap.told = series_told;
 	h->elsewhere = elsewhere_new(world->audit);
-	pthread_mutex_init(&h->lock, NULL);
-	buf_init(&h->out, OUT_MAX);
-	buf_init(&h->in, 0);
 	return h;
 }
 
 static void turn(struct handover *h)
 {
-	if (wait_for(h, POLLIN, LOOK_MS))
-		hear(h);
+	wire_hear(h->wire, LOOK_MS);
 	budgets_tell(h->world.budgets, tell_slots, h);
-	send_out(h);
+	wire_send(h->wire);
 }
 
 static void alone(struct handover *h)
@@ -319,12 +188,13 @@ static void follow(struct handover *h)
 {
 	uint64_t until;
 
-	while (!h->over && !h->ending)
+	while (!wire_is_over(h->wire) && !h->ending)
 		turn(h);
 	crew_tap(h->world.crew, NULL);
-	for (until = clock_ms() + LAST_WORDS_MS; !h->over && h->out.len > 0 && clock_ms() < until;)
+	until = clock_ms() + LAST_WORDS_MS;
+	while (!wire_is_over(h->wire) && wire_has_unsent(h->wire) && clock_ms() < until)
 		turn(h);
-	shutdown(h->fd, SHUT_RDWR);
+	wire_hang_up(h->wire);
 	alone(h);
 }
 
@@ -343,33 +213,35 @@ void handover_end(struct handover *h)
 		pthread_join(h->thread, NULL);
 	else
 		alone(h);
-	close(h->fd);
-	while (h->fd_next < h->fd_count)
-		close(h->fds[h->fd_next++]);
-	free(h->fds);
-	buf_free(&h->out);
-	buf_free(&h->in);
-	pthread_mutex_destroy(&h->lock);
+	wire_free(h->wire);
 	free(h);
 }
 
 /* --- the old one --------------------------------------------------------------------------- */
 
+/* A copy, which is closed here. */
+static bool give_socket(struct handover *h, const char *what, const char *name, int fd)
+{
+	char *line = mem_printf("%s %s", what, name);
+	bool fine = wire_say_fd(h->wire, line, fd);
+
+	free(line);
+	close(fd);
+	return fine;
+}
+
+/* When it is over, all of them are closed all the same. */
 static bool give_sockets(struct handover *h, const struct inheritance *all)
 {
 	char name[ENDPOINT_TEXT_MAX];
 	bool fine = true;
 
-	for (unsigned i = 0; i < all->door_count; i++) {
-		fine = fine && say_with_fd(h, "socket", endpoint_print(&all->doors[i].where, name),
-					   all->doors[i].fd);
-		close(all->doors[i].fd);
-	}
-	for (unsigned i = 0; i < all->console_count; i++) {
-		fine = fine &&
-		       say_with_fd(h, "console", all->consoles[i].where.path, all->consoles[i].fd);
-		close(all->consoles[i].fd);
-	}
+	for (unsigned i = 0; i < all->door_count; i++)
+		fine &= give_socket(h, "socket", endpoint_print(&all->doors[i].where, name),
+				    all->doors[i].fd);
+	for (unsigned i = 0; i < all->console_count; i++)
+		fine &= give_socket(h, "console", all->consoles[i].where.path,
+				    all->consoles[i].fd);
 	return fine;
 }
 
@@ -450,20 +322,25 @@ static const char *ask(int fd)
 	return strcmp(answer, ". 0") == 0 ? NULL : answer;
 }
 
-struct handover *handover_ask(const struct handover_world *world, const struct endpoint *control,
-			      struct inheritance *out, struct complaints *complaints)
+static void give_back(struct inheritance *all)
 {
-	int fd = dial(control);
-	uint64_t until = clock_ms() + ANSWER_MS;
-	struct handover *h;
-	const char *wrong;
+	for (unsigned i = 0; i < all->door_count; i++)
+		close(all->doors[i].fd);
+	for (unsigned i = 0; i < all->console_count; i++)
+		close(all->consoles[i].fd);
+	free(all->doors);
+	free(all->consoles);
+	*all = (struct inheritance){ 0 };
+}
 
-	if (fd < 0)
-		return NULL;
-	wrong = ask(fd);
-	if (wrong != NULL) {
-		complain(complaints, (struct place){ 0 },
-			 "upgrade: who runs does not hand over: %s", wrong);
+/* NULL: *wrong_out says why not. */
+static struct handover *ask_once(const struct handover_world *world, int fd, uint64_t until,
+				 struct inheritance *out, const char **wrong_out)
+{
+	struct handover *h;
+
+	*wrong_out = ask(fd);
+	if (*wrong_out != NULL) {
 		close(fd);
 		return NULL;
 	}
@@ -477,8 +354,34 @@ struct handover *handover_ask(const struct handover_world *world, const struct e
 		crew_tap(world->crew, &h->tap);
 		return h;
 	}
-	complain(complaints, (struct place){ 0 }, "upgrade: who runs did not hand over");
+	*wrong_out = "it began, and did not end";
 	handover_end(h);
+	give_back(out);
+	return NULL;
+}
+
+/* Who does not may be dying, and then soon nobody is there; or not be done with its own upgrade. */
+struct handover *handover_ask(const struct handover_world *world, const struct endpoint *control,
+			      struct inheritance *out, struct complaints *complaints)
+{
+	uint64_t until = clock_ms() + ANSWER_MS;
+	const char *wrong = NULL;
+
+	for (int tries = 0; tries < TRIES && clock_ms() < until; tries++) {
+		struct handover *h;
+		int fd;
+
+		if (tries > 0)
+			usleep(AGAIN_MS * 1000);
+		fd = dial(control);
+		if (fd < 0)
+			return NULL;
+		h = ask_once(world, fd, until, out, &wrong);
+		if (h != NULL)
+			return h;
+	}
+	complain(complaints, (struct place){ 0 }, "upgrade: who runs does not hand over: %s",
+		 wrong);
 	return NULL;
 }
 

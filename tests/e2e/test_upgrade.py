@@ -158,6 +158,27 @@ class Upgrade(E2E):
             self.assertEqual(heir.count(), 1)
         self.ended(d)
 
+    def test_an_old_one_that_dies_instead_of_handing_over(self):
+        d = self.daemon()
+        d.kill()
+        os.unlink(d.control)
+        with socket.socket(socket.AF_UNIX) as dying:
+            dying.bind(d.control)
+            dying.listen(1)
+            heir = self.heir(d, start=False)
+
+            def die():
+                with dying.accept()[0] as asked:
+                    asked.recv(100)
+                    dying.close()
+                    asked.sendall(b". 0\n+ 127.7.0.9 SMTP 127.0.0.1:%d\n" % d.port)
+
+            death = threading.Thread(target=die)
+            death.start()
+            heir.start()
+            death.join()
+        self.assert_quiet(heir)
+
     def test_nonsense_from_the_heir_is_an_end(self):
         d = self.daemon()
         for text in b"- 127.0.0.1 SMTP 127.0.0.1:1\n", b"x" * 2000, b"now\nsocket 127.0.0.1:1\n", b"+ 1 2\n", b"\0\n":
