@@ -1,6 +1,6 @@
 /*
  * Each side has one thread, which reads, writes and counts for the other, and looks every few
- * milliseconds for what the workers left in `out`. It lives for as long as the old one drains.
+ * milliseconds for what the workers have said. It lives for as long as the old one drains.
  */
 #include "app/handover.h"
 
@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/wire.h"
 #include "archive/news.h"
 #include "audit/budget.h"
 #include "audit/elsewhere.h"
@@ -44,7 +45,8 @@ struct handover {
 	struct audit_tap tap;
 	struct series_tap series_tap;
 	struct elsewhere *elsewhere;
-	struct inheritance *inheritance; /* NULL: none is expected any more */
+	struct inheritance own;		 /* the old one's, to give */
+	struct inheritance *inheritance; /* the new one's, while it comes; NULL otherwise */
 };
 
 /* --- saying -------------------------------------------------------------------------------- */
@@ -219,30 +221,28 @@ void handover_end(struct handover *h)
 
 /* --- the old one --------------------------------------------------------------------------- */
 
-/* A copy, which is closed here. */
-static bool give_socket(struct handover *h, const char *what, const char *name, int fd)
+static void give_socket(struct handover *h, const char *what, const char *name, int fd)
 {
 	char *line = mem_printf("%s %s", what, name);
-	bool fine = wire_say_fd(h->wire, line, fd);
 
+	wire_say_fd(h->wire, line, fd);
 	free(line);
 	close(fd);
-	return fine;
 }
 
-/* When it is over, all of them are closed all the same. */
-static bool give_sockets(struct handover *h, const struct inheritance *all)
+static void give_sockets(struct handover *h)
 {
+	struct inheritance *all = &h->own;
 	char name[ENDPOINT_TEXT_MAX];
-	bool fine = true;
 
 	for (unsigned i = 0; i < all->door_count; i++)
-		fine &= give_socket(h, "socket", endpoint_print(&all->doors[i].where, name),
-				    all->doors[i].fd);
+		give_socket(h, "socket", endpoint_print(&all->doors[i].where, name),
+			    all->doors[i].fd);
 	for (unsigned i = 0; i < all->console_count; i++)
-		fine &= give_socket(h, "console", all->consoles[i].where.path,
-				    all->consoles[i].fd);
-	return fine;
+		give_socket(h, "console", all->consoles[i].where.path, all->consoles[i].fd);
+	free(all->doors);
+	free(all->consoles);
+	*all = (struct inheritance){ 0 };
 }
 
 static void *give(void *arg)
@@ -250,24 +250,20 @@ static void *give(void *arg)
 	struct handover *h = arg;
 	uint64_t until = clock_ms() + ANSWER_MS;
 
-	if (h->over)
+	if (wire_is_over(h->wire))
 		log_error("upgrade: too few descriptors");
-	h->over |= !give_sockets(h, h->inheritance);
-	free(h->inheritance->doors);
-	free(h->inheritance->consoles);
-	free(h->inheritance);
-	h->inheritance = NULL;
+	give_sockets(h);
 	crew_tap(h->world.crew, &h->tap);
 	budgets_tell(h->world.budgets, tell_slots, h);
-	say(h, "now");
-	while (!h->taken && !h->over && !h->ending && clock_ms() < until)
+	wire_say(h->wire, "now");
+	while (!h->taken && !wire_is_over(h->wire) && !h->ending && clock_ms() < until)
 		turn(h);
 	if (h->taken) {
 		console_retire(h->console);
 		crew_retire(h->world.crew);
 		h->world.handed(h->world.owner);
 	} else {
-		h->over = true;
+		wire_give_up(h->wire);
 	}
 	follow(h);
 	if (!h->taken)
@@ -277,13 +273,12 @@ static void *give(void *arg)
 
 struct handover *handover_give(const struct handover_world *world, struct console *console, int fd)
 {
-	struct handover *h = handover_new(world, fd);
-	struct inheritance *all = mem_new(sizeof *all);
+	struct handover *h = handover_new(world, fd, false);
 
 	h->console = console;
-	h->inheritance = all;
-	h->over = !crew_sockets(world->crew, &all->doors, &all->door_count) ||
-		  !console_sockets(console, &all->consoles, &all->console_count);
+	if (!crew_sockets(world->crew, &h->own.doors, &h->own.door_count) ||
+	    !console_sockets(console, &h->own.consoles, &h->own.console_count))
+		wire_give_up(h->wire);
 	start(h, give);
 	return h;
 }
@@ -344,13 +339,14 @@ static struct handover *ask_once(const struct handover_world *world, int fd, uin
 		close(fd);
 		return NULL;
 	}
-	h = handover_new(world, fd);
-	h->is_new = true;
+	h = handover_new(world, fd, true);
 	h->inheritance = out;
-	while (!h->now && !h->over && clock_ms() < until)
+	wire_expect(h->wire, FDS_MAX);
+	while (!h->now && !wire_is_over(h->wire) && clock_ms() < until)
 		turn(h);
+	wire_expect(h->wire, 0);
 	h->inheritance = NULL;
-	if (h->now && !h->over) {
+	if (h->now && !wire_is_over(h->wire)) {
 		crew_tap(world->crew, &h->tap);
 		return h;
 	}
@@ -397,7 +393,7 @@ static void *take(void *arg)
 
 void handover_saved(struct handover *h)
 {
-	say(h, "saved");
+	wire_say(h->wire, "saved");
 }
 
 uint64_t handover_sessions(const struct handover *h)
@@ -407,11 +403,11 @@ uint64_t handover_sessions(const struct handover *h)
 
 bool handover_is_over(const struct handover *h)
 {
-	return h->over;
+	return wire_is_over(h->wire);
 }
 
 void handover_taken(struct handover *h)
 {
-	say(h, "taken");
+	wire_say(h->wire, "taken");
 	start(h, take);
 }
