@@ -155,6 +155,8 @@ static void test_definitions(void **state)
 	} cases[] = {
 		{ "the least", DEFINE("'s', 'cidr', 60, 5"),
 		  { "s", SERIES_CIDR, { 60, 5 }, .persist = false }, NULL },
+		{ "one window of one second", DEFINE("'s', 'cidr', 1, 1"),
+		  { "s", SERIES_CIDR, { 1, 1 }, .persist = false }, NULL },
 		{ "fractions are cut off", DEFINE("'s', 'string', 60.9, 5.9"),
 		  { "s", SERIES_STRING, { 60, 5 }, .persist = false }, NULL },
 		{ "all options",
