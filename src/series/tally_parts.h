@@ -35,6 +35,8 @@ _Static_assert(sizeof(struct node) == 256, "four lines");
 #define REF_NODE  ((uint32_t)1 << 31)
 #define REF_LOSSY ((uint32_t)1 << 30)
 enum { REF_SHIFT_AT = 25, NODE_STEP_LOG = 4 };
+_Static_assert((STORE_LIMIT_MAX / 4 * 5 / STORE_UNIT >> NODE_STEP_LOG) < 1u << REF_SHIFT_AT,
+	       "there is a reference to every cell");
 
 static inline bool ref_is_node(uint32_t ref)
 {
