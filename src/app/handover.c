@@ -122,34 +122,69 @@ static bool hear_series(struct handover *h, struct slice news)
 	return true;
 }
 
+static bool hear_socket(struct handover *h, struct slice where)
+{
+	struct inheritance *all = h->inheritance;
+
+	return all != NULL && claim(h, where, &all->doors, &all->door_count);
+}
+
+static bool hear_console(struct handover *h, struct slice where)
+{
+	struct inheritance *all = h->inheritance;
+
+	return all != NULL && claim(h, where, &all->consoles, &all->console_count);
+}
+
+static bool hear_now(struct handover *h, struct slice nothing)
+{
+	h->now = true;
+	return nothing.len == 0;
+}
+
+static bool hear_taken(struct handover *h, struct slice nothing)
+{
+	h->taken = true;
+	return nothing.len == 0;
+}
+
+static bool hear_saved(struct handover *h, struct slice nothing)
+{
+	if (h->saved || nothing.len > 0)
+		return false;
+	h->saved = true;
+	h->world.saved(h->world.owner);
+	return true;
+}
+
+/* By whom it may be said, to the other. */
+enum { OLD = 1, NEW = 2 };
+
+static const struct {
+	const char *word;
+	unsigned by;
+	bool (*hear)(struct handover *h, struct slice args);
+} words[] = {
+	{ "socket", OLD, hear_socket },
+	{ "console", OLD, hear_console },
+	{ "now", OLD, hear_now },
+	{ "taken", NEW, hear_taken },
+	{ "saved", OLD, hear_saved },
+	{ "series", OLD, hear_series },
+	{ "slots", OLD | NEW, hear_slots },
+};
+
+/* A word of ours, or who enters and who leaves. */
 static bool heard(void *owner, struct slice line)
 {
 	struct handover *h = owner;
-	struct slice rest, word = slice_cut(line, ' ', &rest);
-	struct inheritance *from = h->inheritance;
+	struct slice args, word = slice_cut(line, ' ', &args);
+	const unsigned speaker = h->is_new ? OLD : NEW;
 	const char *wrong;
 
-	if (from != NULL && slice_equal(word, SLICE("socket")))
-		return claim(h, rest, &from->doors, &from->door_count);
-	if (from != NULL && slice_equal(word, SLICE("console")))
-		return claim(h, rest, &from->consoles, &from->console_count);
-	if (slice_equal(word, SLICE("slots")))
-		return hear_slots(h, rest);
-	if (h->is_new && slice_equal(word, SLICE("series")))
-		return hear_series(h, rest);
-	if (slice_equal(line, SLICE("now"))) {
-		h->now = true;
-		return true;
-	}
-	if (slice_equal(line, SLICE("taken"))) {
-		h->taken = true;
-		return true;
-	}
-	if (h->is_new && !h->saved && slice_equal(line, SLICE("saved"))) {
-		h->saved = true;
-		h->world.saved(h->world.owner);
-		return true;
-	}
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if ((words[i].by & speaker) && slice_equal(word, slice_of(words[i].word)))
+			return words[i].hear(h, args);
 	wrong = elsewhere_hear(h->elsewhere, line);
 	if (wrong != NULL)
 		log_error("upgrade: %s in \"%.*s\"", wrong, SLICE_ARGS(line));

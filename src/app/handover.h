@@ -53,7 +53,8 @@ struct inheritance {
 
 /*
  * The new one: ask at this control socket, and count what the old one holds. NULL and no complaint:
- * nobody is there, or nobody any more. The lists are free()d by the caller, who takes the descriptors.
+ * nobody is there, or nobody any more. The lists are free()d by the caller, who takes the
+ * descriptors.
  */
 struct handover *handover_ask(const struct handover_world *world, const struct endpoint *control,
 			      struct inheritance *out, struct complaints *complaints);
