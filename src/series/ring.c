@@ -155,7 +155,8 @@ static uint32_t biggest(const struct ring *r)
 }
 
 enum {
-	FOLDS_MAX = RING_MOVES_MAX / FOLD_MOVES_MAX,
+	BURST_MAX = 64, /* what the addition itself may have moved */
+	FOLDS_MAX = (RING_MOVES_MAX - BURST_MAX) / FOLD_MOVES_MAX,
 	CHOOSE_EVERY = 64, /* folds: there may be 2,000 windows to look at */
 };
 

@@ -63,7 +63,8 @@ struct window *ring_window_made(struct ring *r, uint64_t number);
 bool window_is_empty(const struct window *w);
 
 /*
- * After additions: keeps the store within its limit, moving at most RING_MOVES_MAX entries. Folds
+ * After additions: keeps the store within its limit, moving at most RING_MOVES_MAX entries together
+ * with one addition. Folds
  * the biggest tallies; drops the least recently added texts of the oldest windows.
  */
 enum { RING_MOVES_MAX = 4096 };
