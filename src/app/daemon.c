@@ -55,7 +55,8 @@ struct daemon {
 	struct console *console;
 	struct confinement confinement;
 	bool upgrade;
-	struct handover *heir, *parent;
+	struct handover *parent;
+	struct handover *heir;	 /* under reload_lock, until it takes over */
 	_Atomic bool heir_gone;	 /* before it took over */
 	uint64_t handed_until_ms; /* 0: nobody took over */
 };
@@ -324,21 +325,24 @@ static void hand_over(void *owner, int fd)
 {
 	struct daemon *d = owner;
 	struct handover_world world = handover_world(d);
+	bool refused;
 
+	pthread_mutex_lock(&d->reload_lock);
 	if (d->heir != NULL && d->heir_gone) {
 		handover_end(d->heir);
 		d->heir = NULL;
 		d->heir_gone = false;
 	}
-	if (d->heir != NULL || (d->parent != NULL && !handover_is_over(d->parent))) {
+	refused = d->heir != NULL || (d->parent != NULL && !handover_is_over(d->parent));
+	if (!refused)
+		d->heir = handover_give(&world, d->console, fd);
+	pthread_mutex_unlock(&d->reload_lock);
+	if (refused) {
 		log_error("upgrade: refused, there is another under way");
 		close(fd);
-		return;
+	} else {
+		log_info("upgrade: handing over");
 	}
-	pthread_mutex_lock(&d->reload_lock);
-	d->heir = handover_give(&world, d->console, fd);
-	pthread_mutex_unlock(&d->reload_lock);
-	log_info("upgrade: handing over");
 }
 
 /* Sessions go on as if nothing had happened; who is still there after Drain_Timeout is drained. */
