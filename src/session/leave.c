@@ -29,6 +29,10 @@ void session_end(struct session *s, enum ending how)
 	if (s->run != NULL)
 		policy_cancel(s->run);
 	mail_over(s);
+	if (how == END_HANGUP)
+		stat_add(&s->worker->stats.hangups, 1);
+	if (how == END_TIMEOUT)
+		stat_add(&s->worker->stats.timeouts, 1);
 	session_log_end(s, how);
 	session_forget_client(s);
 	verdict_clear(&s->verdict);

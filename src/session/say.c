@@ -310,10 +310,6 @@ void session_log_end(struct session *s, enum ending how)
 	double lived = (double)(clock_ms() - s->began_ms) / 1000;
 	struct who who;
 
-	if (how == END_HANGUP)
-		stat_add(&s->worker->stats.hangups, 1);
-	if (how == END_TIMEOUT)
-		stat_add(&s->worker->stats.timeouts, 1);
 	if (s->ticket.endpoint == NULL) { /* it has not been a session yet */
 		if (how == END_HANGUP || how == END_TIMEOUT)
 			session_log_unproxied(s, how == END_HANGUP
