@@ -26,12 +26,15 @@ struct build {
 	bool recipients_are_receptions;
 };
 
+/* Peers around one client at most: a block of each length, in the Listen and in the listener. */
+enum { PEERS_AROUND_MAX = 2 * 129 };
+
 /*
  * Where an option is looked for, the nearest scope first (D73): the Listen's Peers that hold the
  * client, longest block first, the listener's, the Listen, the listener, the top level.
  */
 struct chain {
-	const struct conf_scope *at[2 * 129 + 3];
+	const struct conf_scope *at[PEERS_AROUND_MAX + 3];
 	unsigned count;
 };
 

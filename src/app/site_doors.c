@@ -257,7 +257,7 @@ static struct peer_map *peers_build(const struct opening *o)
 	unsigned count = peers_collect(o->esmtp, NULL, peers_collect(o->listen, NULL, 0));
 	struct peer *peers = mem_array(count, sizeof *peers);
 	struct peer_map *map = peer_map_new();
-	const struct peer *around[2 * 129];
+	const struct peer *around[PEERS_AROUND_MAX];
 	unsigned depth = 0;
 
 	peers_collect(o->esmtp, peers, peers_collect(o->listen, peers, 0));
