@@ -296,6 +296,9 @@ static const char *read_mask(struct reading *r, const struct conf_value *item)
 
 	if (read_two(item->text, '=', &from, &to) != NULL || from > 32 || to > 128)
 		return "expected FROM=TO with FROM up to 32 and TO up to 128";
+	for (unsigned i = 0; i < r->out->count; i++)
+		if (r->out->masks[i].from == from)
+			return "expected each FROM once";
 	if (r->out->masks == NULL)
 		r->out->masks = conf_array(r->conf, r->from->count, sizeof *r->out->masks);
 	r->out->masks[r->out->count++] = (struct policy_mask_map){ (uint8_t)from, (uint8_t)to };

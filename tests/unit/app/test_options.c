@@ -385,6 +385,8 @@ static void test_complains(void **state)
 		  "inbound_audit { monitors = ( \"1,1\" \"2,1\" \"3,1\" \"4,1\" \"5,1\" \"6,1\" \"7,1\" \"8,1\"\n"
 		  "\"9,1\" \"10,1\" \"11,1\" \"12,1\" \"13,1\" \"14,1\" \"15,1\" \"16,1\" \"17,1\" ) }",
 		  "t.conf:2:56: monitors holds \"17,1\", expected at most 16 monitors\n" },
+		{ "D45 a mask that would be two", "inbound_audit { ipv6_mask_map = ( \"24=64\" \"24=48\" ) }",
+		  "t.conf:1:43: ipv6_mask_map holds \"24=48\", expected each FROM once\n" },
 		{ "a mask that is none", "inbound_audit { ipv6_mask_map = ( \"24=129\" ) }",
 		  "t.conf:1:35: ipv6_mask_map holds \"24=129\", expected FROM=TO with FROM up to 32 and TO up to 128\n" },
 	};
