@@ -1,63 +1,29 @@
-#include "relay/reach.h"
+#include "relay/reach_parts.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "net/proxy_header.h"
-#include "relay/announce.h"
-
-enum state {
-	REACH_NOTHING,
-	REACH_ADDRESS,
-	REACH_TURN, /* all connections to the next hop are in use */
-	REACH_CONNECT,
-	REACH_GREETING,
-	REACH_EHLO,
-	REACH_HELO,
-	REACH_STARTTLS,
-	REACH_HANDSHAKE,
-	REACH_RSET,
-	REACH_XCLIENT,
-	REACH_EHLO_AGAIN,
-};
-
-static void greeting_heard(struct reach *r);
-static void ehlo_heard(struct reach *r);
-static void helo_heard(struct reach *r);
-static void starttls_heard(struct reach *r);
-static void rset_heard(struct reach *r);
-static void xclient_heard(struct reach *r);
-static void ehlo_again_heard(struct reach *r);
 
 static const struct {
 	const char *name; /* for the log */
 	const uint32_t *timeout;
-	void (*heard)(struct reach *r); /* NULL: no reply is due */
 } states[] = {
-	[REACH_NOTHING] = { "nothing", NULL, NULL },
-	[REACH_ADDRESS] = { "address lookup", &relay_timeouts.reach, NULL },
-	[REACH_TURN] = { "a free connection", &relay_timeouts.reach, NULL },
-	[REACH_CONNECT] = { "connect", &relay_timeouts.connect, NULL },
-	[REACH_GREETING] = { "greeting", &relay_timeouts.greeting, greeting_heard },
-	[REACH_EHLO] = { "EHLO", &relay_timeouts.helo, ehlo_heard },
-	[REACH_HELO] = { "HELO", &relay_timeouts.helo, helo_heard },
-	[REACH_STARTTLS] = { "STARTTLS", &relay_timeouts.helo, starttls_heard },
-	[REACH_HANDSHAKE] = { "TLS handshake", &relay_timeouts.connect, NULL },
-	[REACH_RSET] = { "RSET", &relay_timeouts.mail, rset_heard },
-	[REACH_XCLIENT] = { "XCLIENT", &relay_timeouts.helo, xclient_heard },
-	[REACH_EHLO_AGAIN] = { "EHLO after XCLIENT", &relay_timeouts.helo, ehlo_again_heard },
+	[REACH_NOTHING] = { "nothing", NULL },
+	[REACH_ADDRESS] = { "address lookup", &relay_timeouts.reach },
+	[REACH_TURN] = { "a free connection", &relay_timeouts.reach },
+	[REACH_CONNECT] = { "connect", &relay_timeouts.connect },
+	[REACH_GREETING] = { "greeting", &relay_timeouts.greeting },
+	[REACH_EHLO] = { "EHLO", &relay_timeouts.helo },
+	[REACH_HELO] = { "HELO", &relay_timeouts.helo },
+	[REACH_STARTTLS] = { "STARTTLS", &relay_timeouts.helo },
+	[REACH_HANDSHAKE] = { "TLS handshake", &relay_timeouts.connect },
+	[REACH_RSET] = { "RSET", &relay_timeouts.mail },
+	[REACH_XCLIENT] = { "XCLIENT", &relay_timeouts.helo },
+	[REACH_EHLO_AGAIN] = { "EHLO after XCLIENT", &relay_timeouts.helo },
 };
 
-static const struct hop_manner *manner(const struct reach *r)
-{
-	return &r->relay->route->manner;
-}
-
-/* The only place where the state changes. How long it may last, in ms. */
-static uint64_t enter(struct reach *r, enum state state)
+uint64_t reach_enter(struct reach *r, enum reach_state state)
 {
 	uint64_t now = clock_ms(), ms = *states[state].timeout;
 
@@ -68,7 +34,7 @@ static uint64_t enter(struct reach *r, enum state state)
 	return ms;
 }
 
-static void finish(struct reach *r, struct link *link)
+void reach_finish(struct reach *r, struct link *link)
 {
 	r->link = NULL;
 	reach_stop(r);
@@ -81,16 +47,16 @@ static void nowhere(struct reach *r)
 		reply_set(r->relay->reply, 451, "4.4.5 Next hop is busy");
 	else
 		reply_set(r->relay->reply, 451, "4.4.1 Next hop cannot be reached");
-	finish(r, NULL);
+	reach_finish(r, NULL);
 }
 
 static void next_address(struct reach *r)
 {
-	timer_set(&r->timer, enter(r, REACH_ADDRESS));
+	timer_set(&r->timer, reach_enter(r, REACH_ADDRESS));
 	dial_next(&r->dial);
 }
 
-static void note(const struct reach *r, enum log_level level, const char *why)
+void reach_note(const struct reach *r, enum log_level level, const char *why)
 {
 	log_event(level, "next_hop", r->relay->session, NULL, "next hop %s: %s: %s",
 		  r->relay->peer, states[r->state].name, why);
@@ -107,13 +73,12 @@ static bool may_do_without(const struct reach *r)
 	return (r->state == REACH_STARTTLS || r->state == REACH_HANDSHAKE) && !manner(r)->tls_must;
 }
 
-/* The link is of no more use. */
-static void lost(struct reach *r, const char *why)
+void reach_lost(struct reach *r, const char *why)
 {
 	struct link *link = r->link;
 	bool kept = link->uses > 0, in_clear = may_do_without(r);
 
-	note(r, kept ? LOG_DEBUG : LOG_WARN, why);
+	reach_note(r, kept ? LOG_DEBUG : LOG_WARN, why);
 	r->link = NULL;
 	r->in_clear |= in_clear;
 	if (kept || in_clear)
@@ -129,264 +94,22 @@ static void lost(struct reach *r, const char *why)
 		next_address(r);
 }
 
-/* The client is not welcome there, which is the answer to it. */
-static void refused(struct reach *r)
-{
-	struct link *l = r->link;
-
-	note(r, LOG_INFO, l->heard.text);
-	reply_free(r->relay->reply);
-	*r->relay->reply = reply_take(&l->heard);
-	pool_drop(l);
-	finish(r, NULL);
-}
-
-/* Of the client: not of the connection, nor of how a command is written (RFC 5321 4.2.2). */
-static bool is_refusal(const struct link *l)
-{
-	const unsigned code = l->heard.code;
-
-	return code >= 400 && code != 421 && !(code >= 500 && code <= 504);
-}
-
-/* Who has greeted nobody behind a header lately may not know what a header is: to such it is a
- * client that talks too early, which some refuse with 521 or 554. */
-static bool knows_headers(const struct reach *r)
-{
-	return manner(r)->proxy && pool_offer(r->relay->world->pool, &r->to, manner(r)) != NULL;
-}
-
-/* What was heard leads nowhere from here. Behind a header it may be said of the client; when it is
- * said for good there is nobody else to ask. */
-static void unfit(struct reach *r)
-{
-	struct link *l = r->link;
-	char why[200];
-
-	if (l->uses == 0 && link_class(l) == 5 && is_refusal(l) && knows_headers(r)) {
-		refused(r);
-		return;
-	}
-	l->excused |= manner(r)->proxy;
-	snprintf(why, sizeof why, "%s: %u %s", l->spoilt != NULL ? l->spoilt : "it says",
-		 l->heard.code, l->heard.text);
-	lost(r, why);
-}
-
-static void link_heard(void *owner, enum link_news news);
-
-/* --- greeting ------------------------------------------------------------------------------ */
-
-static void ready(struct reach *r)
-{
-	struct link *l = r->link;
-
-	if (offer_lacks(&l->offer, r->from, r->params, r->relay->reply)) {
-		pool_keep(l);
-		finish(r, NULL);
-		return;
-	}
-	l->uses++;
-	finish(r, l);
-}
-
-static void say_ehlo(struct reach *r, enum state state, struct slice name)
-{
-	link_say(r->link, enter(r, state), "EHLO %.*s", SLICE_ARGS(name));
-}
-
-/* The XCLIENT, and the name in the EHLO after it, which is told even if XCLIENT takes no HELO. */
-static char *introduction(const struct reach *r)
-{
-	const struct relay_client *c = r->relay->client;
-	struct slice helo = announce_helo(c, r->relay->world->hostname);
-	char *xclient = announce_xclient(c, r->link->offer.xclient);
-	char *both = mem_printf("%s\n%.*s", xclient, SLICE_ARGS(helo));
-
-	free(xclient);
-	return both;
-}
-
-/* XCLIENT, where it is offered and says anything new. */
-static void introduce(struct reach *r)
-{
-	struct link *l = r->link;
-
-	if (!manner(r)->xclient || manner(r)->proxy || !(l->offer.features & FEATURE_XCLIENT)) {
-		ready(r);
-		return;
-	}
-	free(r->announcing);
-	r->announcing = introduction(r);
-	if (l->announced != NULL && strcmp(l->announced, r->announcing) == 0)
-		ready(r);
-	else
-		link_say(l, enter(r, REACH_XCLIENT), "%.*s", (int)strcspn(r->announcing, "\n"),
-			 r->announcing);
-}
-
-static void announced(struct reach *r)
-{
-	free(r->link->announced);
-	r->link->announced = mem_strdup(r->announcing);
-}
-
-static void greeted(struct reach *r)
-{
-	if (manner(r)->tls_must && stream_tls(&r->link->stream) == NULL) {
-		lost(r, "it offers no STARTTLS");
-		return;
-	}
-	pool_reached(r->link);
-	introduce(r);
-}
-
-static bool wants_tls(const struct reach *r)
-{
-	const struct link *l = r->link;
-
-	return manner(r)->tls != NULL && !r->in_clear && stream_tls(&l->stream) == NULL &&
-	       (l->offer.features & FEATURE_STARTTLS);
-}
-
-static void write_header(struct reach *r)
-{
-	const struct relay_client *c = r->relay->client;
-	const struct proxy_header h = { .from = c->peer, .from_port = c->peer_port,
-					.to = c->local, .to_port = c->local_port };
-	char bytes[PROXY_WRITTEN_MAX];
-
-	stream_write(&r->link->stream, (struct slice){ bytes, proxy_header_write(&h, bytes) });
-	announced(r);
-}
-
-static void connected(struct reach *r)
-{
-	if (manner(r)->proxy)
-		write_header(r);
-	link_expect(r->link, enter(r, REACH_GREETING));
-}
-
-static void greeting_heard(struct reach *r)
-{
-	if (link_class(r->link) != 2 || r->link->spoilt != NULL)
-		unfit(r);
-	else
-		say_ehlo(r, REACH_EHLO, slice_of(r->relay->world->hostname));
-}
-
-static void ehlo_heard(struct reach *r)
-{
-	struct link *l = r->link;
-
-	if (l->spoilt != NULL) {
-		unfit(r);
-	} else if (link_class(l) == 2) {
-		l->offer = offer_read(l->heard.text);
-		if (wants_tls(r))
-			link_say(l, enter(r, REACH_STARTTLS), "STARTTLS");
-		else
-			greeted(r);
-	} else if (link_class(l) == 5) {
-		link_say(l, enter(r, REACH_HELO), "HELO %s", r->relay->world->hostname);
-	} else {
-		unfit(r);
-	}
-}
-
-static void helo_heard(struct reach *r)
-{
-	if (link_class(r->link) != 2 || r->link->spoilt != NULL)
-		unfit(r);
-	else
-		greeted(r);
-}
-
-static void starttls_heard(struct reach *r)
-{
-	struct link *l = r->link;
-
-	if (l->spoilt != NULL || stream_unsent(&l->stream) > 0 || link_class(l) == 3)
-		unfit(r);
-	else if (link_class(l) == 2)
-		link_secure(l, manner(r)->tls, r->name, enter(r, REACH_HANDSHAKE));
-	else
-		greeted(r);
-}
-
-/* What it offered in the clear is forgotten (RFC 3207 4.2). */
-static void secured(struct reach *r)
-{
-	const struct tls_info *tls = stream_tls(&r->link->stream);
-
-	log_event(LOG_DEBUG, "next_hop", r->relay->session, NULL, "next hop %s: %s with %s",
-		  r->relay->peer, tls->version, tls->cipher);
-	r->link->name = mem_strdup(r->name);
-	say_ehlo(r, REACH_EHLO, slice_of(r->relay->world->hostname));
-}
-
-static void rset_heard(struct reach *r)
-{
-	if (link_class(r->link) != 2 || r->link->spoilt != NULL) {
-		unfit(r);
-		return;
-	}
-	r->link->in_mail = false;
-	introduce(r);
-}
-
-static void xclient_heard(struct reach *r)
-{
-	struct link *l = r->link;
-
-	if (is_refusal(l)) {
-		refused(r);
-	} else if (link_class(l) != 2 || l->spoilt != NULL) {
-		unfit(r);
-	} else {
-		announced(r);
-		say_ehlo(r, REACH_EHLO_AGAIN,
-			 announce_helo(r->relay->client, r->relay->world->hostname));
-	}
-}
-
-/* The name is the client's, and so is a refusal of it. */
-static void ehlo_again_heard(struct reach *r)
-{
-	struct link *l = r->link;
-	struct offer offer;
-
-	if (l->spoilt != NULL || link_class(l) == 3) {
-		unfit(r);
-		return;
-	}
-	if (link_class(l) != 2) {
-		refused(r);
-		return;
-	}
-	offer = offer_read(l->heard.text);
-	offer.features |= FEATURE_XCLIENT; /* it is our right, not the client's */
-	offer.xclient = l->offer.xclient;
-	l->offer = offer;
-	ready(r);
-}
-
 static void link_heard(void *owner, enum link_news news)
 {
 	struct reach *r = owner;
 
 	switch (news) {
 	case LINK_CONNECTED:
-		connected(r);
+		greet_connected(r);
 		break;
 	case LINK_REPLY:
-		states[r->state].heard(r);
+		greet_heard(r);
 		break;
 	case LINK_SECURED:
-		secured(r);
+		greet_secured(r);
 		break;
 	case LINK_LOST:
-		lost(r, r->link->spoilt);
+		reach_lost(r, r->link->spoilt);
 		break;
 	case LINK_DRAINED:
 		break;
@@ -434,22 +157,21 @@ static void taken(void *owner, enum pool_answer answer, struct link *link)
 			pool_drop(link);
 			r->ask.fresh = true;
 			take(r);
-		} else if (link->in_mail) {
-			link_say(link, enter(r, REACH_RSET), "RSET");
 		} else {
-			introduce(r);
+			greet_kept(r);
 		}
 		break;
 	case POOL_DIAL:
-		if (!link_connect(link, r->relay->world->loop, &r->to, enter(r, REACH_CONNECT)))
-			lost(r, link->spoilt);
+		if (!link_connect(link, r->relay->world->loop, &r->to,
+				  reach_enter(r, REACH_CONNECT)))
+			reach_lost(r, link->spoilt);
 		break;
 	case POOL_DOWN:
 		next_address(r);
 		break;
 	case POOL_WAIT:
 		if (r->ask.waits)
-			timer_set(&r->timer, enter(r, REACH_TURN));
+			timer_set(&r->timer, reach_enter(r, REACH_TURN));
 		else
 			pass_by(r);
 		break;
@@ -506,7 +228,7 @@ static void dial_heard(void *owner, const struct endpoint *to, const char *name)
 	set_peer(r, name);
 	known = pool_offer(r->relay->world->pool, to, manner(r));
 	if (known != NULL && offer_lacks(known, r->from, r->params, r->relay->reply))
-		finish(r, NULL);
+		reach_finish(r, NULL);
 	else
 		take(r);
 }
@@ -515,7 +237,7 @@ static void too_late(void *arg)
 {
 	struct reach *r = arg;
 
-	note(r, LOG_WARN, "timeout");
+	reach_note(r, LOG_WARN, "timeout");
 	nowhere(r);
 }
 
@@ -529,15 +251,6 @@ void reach_init(struct reach *r, struct relay *relay, const struct path *from,
 	timer_init(&r->timer, relay->world->loop, too_late, r);
 }
 
-/* Who and where; the ports make it this connection of the client. */
-static char *header_text(const struct relay_client *c)
-{
-	char from[ADDR_PORT_TEXT_MAX], to[ADDR_PORT_TEXT_MAX];
-
-	return mem_printf("PROXY %s %s", addr_port_print(&c->peer, c->peer_port, from),
-			  addr_port_print(&c->local, c->local_port, to));
-}
-
 void reach_begin(struct reach *r, bool fresh)
 {
 	struct relay *relay = r->relay;
@@ -547,7 +260,7 @@ void reach_begin(struct reach *r, bool fresh)
 	r->ask = (struct pool_ask){ .session = relay->session, .own = manner(r)->proxy,
 				    .fresh = fresh, .said = taken, .owner = r };
 	if (manner(r)->proxy)
-		r->announcing = header_text(relay->client);
+		r->announcing = greet_header(relay->client);
 	r->crowded = false;
 	next_address(r);
 }
