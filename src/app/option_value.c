@@ -344,8 +344,11 @@ static const char *read_monitor(struct reading *r, const struct conf_value *item
 			 twin->at.file, twin->at.line, twin->at.col);
 		return r->expected;
 	}
-	if (r->out->count == MONITORS_MAX)
-		return "expected at most 16 monitors";
+	if (r->out->count == MONITORS_MAX) {
+		snprintf(r->expected, sizeof r->expected, "expected at most %d monitors",
+			 MONITORS_MAX);
+		return r->expected;
+	}
 	if (r->out->monitors == NULL)
 		r->out->monitors = conf_array(r->conf, MONITORS_MAX, sizeof *r->out->monitors);
 	r->out->monitors[r->out->count++] = m;
