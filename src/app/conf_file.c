@@ -100,7 +100,7 @@ struct conf_file *conf_file_list(struct conf *conf, struct conf_file *includer, 
 }
 
 /* NULL, or why the file must not be read here. */
-static const char *is_refused(const struct conf *conf, struct conf_file *file,
+static const char *find_fault(const struct conf *conf, struct conf_file *file,
 			      const struct stat *st)
 {
 	unsigned depth = 0;
@@ -141,17 +141,17 @@ bool conf_file_read(struct conf *conf, struct conf_file *file, struct complaints
 		    struct slice *text_out)
 {
 	struct stat st;
-	const char *refused = NULL;
+	const char *fault = NULL;
 	int fd = open(file->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool fine = fd >= 0 && fstat(fd, &st) == 0 &&
-		    (refused = is_refused(conf, file, &st)) == NULL &&
+		    (fault = find_fault(conf, file, &st)) == NULL &&
 		    read_all(fd, (size_t)st.st_size, text_out);
 
 	if (fd < 0 && errno == EACCES && !fence_has(file->name, FENCE_READ))
 		complain(complaints, file->included_at, "needs a restart: %s", file->name);
 	else if (!fine)
 		complain(complaints, file->included_at, "cannot read %s: %s", file->name,
-			 refused ? refused : strerror(errno));
+			 fault ? fault : strerror(errno));
 	else
 		conf->bytes += text_out->len;
 	if (fd >= 0)
