@@ -16,6 +16,7 @@
 #include "archive/news.h"
 #include "audit/budget.h"
 #include "audit/elsewhere.h"
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -174,7 +175,8 @@ static const struct {
 	{ "slots", OLD | NEW, hear_slots },
 };
 
-/* A word of ours, or who enters and who leaves. */
+/* A word of ours, or who enters and who leaves. Other words are of a version to come, from which
+ * one may want to go back to this one. */
 static bool heard(void *owner, struct slice line)
 {
 	struct handover *h = owner;
@@ -183,8 +185,10 @@ static bool heard(void *owner, struct slice line)
 	const char *wrong;
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if ((words[i].by & speaker) && slice_equal(word, slice_of(words[i].word)))
-			return words[i].hear(h, args);
+		if (slice_equal(word, slice_of(words[i].word)))
+			return (words[i].by & speaker) && words[i].hear(h, args);
+	if (word.len > 0 && ascii_is_letter(word.at[0]))
+		return true;
 	wrong = elsewhere_hear(h->elsewhere, line);
 	if (wrong != NULL)
 		log_error("upgrade: %s in \"%.*s\"", wrong, SLICE_ARGS(line));

@@ -14,7 +14,7 @@
  * The lines of the old one are `socket PATH-OR-ADDRESS` and `console PATH`, each with a descriptor,
  * then `now`, later `saved` and `series NEWS` (archive/news.h); of the new one `taken`; of both
  * those of audit/elsewhere.h, and `slots COUNT NAME` of session caps (audit/budget.h), which both
- * share.
+ * share. A word that one side does not know is skipped: none to come may have a descriptor.
  */
 #ifndef APP_HANDOVER_H
 #define APP_HANDOVER_H

@@ -179,6 +179,15 @@ class Upgrade(E2E):
             death.join()
         self.assert_quiet(heir)
 
+    def test_words_of_another_version_are_skipped(self):
+        d = self.daemon()
+        with Console(d.control) as console:
+            console.ask("upgrade")
+            console.send(b"weather fine\n+ 127.7.0.9 SMTP 127.0.0.1:%d\n" % d.port)
+            d.wait_for_count(1, "127.7.0.9")
+        d.wait_for_count(0)
+        self.assert_quiet(d)
+
     def test_nonsense_from_the_heir_is_an_end(self):
         d = self.daemon()
         for text in b"- 127.0.0.1 SMTP 127.0.0.1:1\n", b"x" * 2000, b"now\nsocket 127.0.0.1:1\n", b"+ 1 2\n", b"\0\n":
