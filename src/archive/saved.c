@@ -172,7 +172,6 @@ bool saved_read(struct volume *v, struct series *s, bool only_empty, struct save
 		if (only_empty && to != filled && holds_anything(s, to, is_texts))
 			continue;
 		filled = to;
-		out->windows++;
 		if (is_texts)
 			read_texts(&r, i);
 		else

@@ -16,7 +16,6 @@ bool saved_write(struct series *s, const struct series_info *info, uint64_t firs
 	__attribute__((warn_unused_result));
 
 struct saved_count {
-	unsigned windows;
 	uint64_t entries;
 	uint64_t lost; /* entries that found no room */
 };

@@ -113,10 +113,35 @@ static void a_journal_that_the_disk_has_no_room_for_is_tried_again(void **state)
 	set_time(w, began_s + 300);
 	turn(w);
 	setrlimit(RLIMIT_FSIZE, &before);
+	set_time(w, began_s + 300 + SAVE_MS / 1000 - 1);
+	turn(w);
 	assert_string_equal(files(w->journal_dir), "");
 	set_time(w, began_s + 300 + SAVE_MS / 1000);
 	turn(w);
 	assert_int_equal(records_in(w->journal_dir, "big.20261120T100500Z"), 4096);
+}
+
+static void what_could_not_be_written_is_tried_once_more_at_the_end(void **state)
+{
+	struct world *w = *state;
+	struct keeper_rules rules = rules_of(w);
+
+	define(w, "four", SERIES_CIDR, false, true);
+	add(w, "four", "192.0.2.1", 3);
+	rules.journal_dir = "/dev/null/journal";
+	keeper_rule(w->keeper, &rules);
+	turn(w);
+	set_time(w, began_s + 300);
+	turn(w);
+	rules.journal_dir = w->journal_dir;
+	keeper_rule(w->keeper, &rules);
+	turn(w);
+	assert_string_equal(files(w->journal_dir), "");
+	keeper_inherit(w->keeper);
+	keeper_start(w->keeper);
+	die(w);
+	assert_string_equal(files(w->journal_dir), "four.20261120T100500Z");
+	live(w);
 }
 
 static void old_journals_of_ours_are_removed(void **state)
@@ -161,6 +186,7 @@ int main(void)
 		CASE(a_journal_that_is_there_is_left_as_it_is),
 		CASE(a_window_that_finished_while_nobody_ran_is_journalled),
 		CASE(a_journal_that_the_disk_has_no_room_for_is_tried_again),
+		CASE(what_could_not_be_written_is_tried_once_more_at_the_end),
 		CASE(old_journals_of_ours_are_removed),
 		CASE(T16_a_clock_set_ahead_removes_no_journal),
 	};

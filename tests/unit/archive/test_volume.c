@@ -271,6 +271,41 @@ static void test_level_reads_little(void **state)
 	volume_close(v);
 }
 
+/* A range that ends inside of a block of the level takes no more of it than that. */
+static void test_level_within_a_range(void **state)
+{
+	static const struct {
+		const char *name, *first, *last;
+		uint64_t want;
+	} cases[] = {
+		{ "all", "10.0.0.0", "10.0.9.255", 2560 },
+		{ "its end", "10.0.1.7", "10.0.9.255", 2297 },
+		{ "its beginning", "10.0.0.0", "10.0.8.0", 2049 },
+		{ "in the middle", "10.0.1.0", "10.0.7.255", 1792 },
+		{ "one", "10.0.3.3", "10.0.3.3", 1 },
+	};
+	struct volume_about about = about_of(SERIES_CIDR);
+	struct volume_writer *w = volume_create(path, &about, why);
+	struct tally_entry got[TALLY_TURN], e = { block_of("10.0.0.0"), 1 };
+	struct volume *v;
+
+	(void)state;
+	assert_true(volume_begin_window(w, 1));
+	for (unsigned i = 0; i < 10 * BLOCK_RECORDS; i++, e.block.addr.hi += UINT64_C(1) << 32)
+		assert_true(volume_add(w, &e));
+	commit(w);
+	v = open_it();
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct volume_walk walk = { .level = 8, .first = block_of(cases[i].first).addr,
+					    .last = block_of(cases[i].last).addr };
+
+		if (volume_next(v, &walk, got) != 1 || got[0].amount != cases[i].want)
+			fail_msg("%s: %ju", cases[i].name, (uintmax_t)got[0].amount);
+		assert_int_equal(volume_next(v, &walk, got), 0);
+	}
+	volume_close(v);
+}
+
 static bool is_same(const struct series_definition *a, const struct series_definition *b)
 {
 	return strcmp(a->name, b->name) == 0 && a->type == b->type &&
@@ -486,6 +521,7 @@ static void test_hostile(void **state)
 		{ "a window more", WINDOW - 4, 4, 2, "directory makes" },
 		{ "no window", WINDOW - 4, 4, 0, "directory makes" },
 		{ "sum", SECTION, 8, UINT64_MAX, "directory makes" },
+		{ "sum of nothing", SECTION, 8, 0, "directory makes no sense" },
 		{ "another sum", SECTION, 8, 4, "block at octet 64 makes no sense" },
 		{ "records", SECTION + 8, 8, UINT64_MAX, "directory makes" },
 		{ "blocks", SECTION + 16, 4, UINT32_MAX, "directory makes" },
@@ -699,6 +735,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_level_reads_little),
+		cmocka_unit_test(test_level_within_a_range),
 		cmocka_unit_test(test_about_comes_back),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_refused_with_a_reason),
