@@ -195,7 +195,8 @@ static inline void write_file(const char *dir, const char *file, const void *oct
 	free(path);
 }
 
-static inline size_t read_file(const char *dir, const char *file, unsigned char *octets, size_t room)
+static inline size_t read_file(const char *dir, const char *file, unsigned char *octets,
+			       size_t room)
 {
 	char *path = path_in(dir, file);
 	FILE *f = fopen(path, "r");
