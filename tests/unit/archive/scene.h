@@ -40,7 +40,7 @@ static inline void set_time(struct world *w, uint64_t s)
 static const struct monitor five_minutes = { 300, 6 };
 
 static inline void define(struct world *w, const char *name, enum series_type type, bool persist,
-		   bool serialize)
+			  bool serialize)
 {
 	struct series_definition d = {
 		.type = type, .monitor = five_minutes, .persist = persist, .serialize = serialize,
@@ -142,7 +142,7 @@ static inline void add(struct world *w, const char *series, const char *key, int
 
 /* -1: there is no such series. */
 static inline int64_t sum(struct world *w, const char *series, const char *key, unsigned first,
-		   unsigned last)
+			  unsigned last)
 {
 	const char *why;
 	struct series *s = series_named(w->all, slice_of(series), &why);
