@@ -54,7 +54,6 @@ static void unfit(struct reach *r)
 	reach_lost(r, why);
 }
 
-
 static void ready(struct reach *r)
 {
 	struct link *l = r->link;
