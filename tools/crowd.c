@@ -17,7 +17,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { EXIT_USAGE = 64, COUNT_MAX = 10000, SECONDS_MAX = 600 };
+enum {
+	EXIT_USAGE = 64,
+	COUNT_MAX = 10000,
+	SECONDS_MAX = 600,
+	ORDER_MS = 1, /* between two: they arrive in order, whichever worker takes them */
+};
 
 struct client {
 	struct addr from;
@@ -148,6 +153,7 @@ int main(int argc, char **argv)
 	polls = mem_array(count, sizeof *polls);
 	clients = mem_array(count, sizeof *clients);
 	for (unsigned i = 0; i < count; i++) {
+		poll(NULL, 0, ORDER_MS);
 		clients[i] =
 			(struct client){ .from = address(&block, i + 1), .began_ms = clock_ms() };
 		polls[i] = (struct pollfd){ .fd = open_one(&clients[i].from, &to, to_len),

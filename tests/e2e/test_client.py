@@ -159,6 +159,7 @@ class Proxy(E2E):
         with d.client(greet=False) as staller, d.client(greet=False) as one:
             one.send(v1("192.0.2.7"))
             one.expect(220)
+            wait_until(lambda: d.ask("status")["sessions"] == 2, "both have their slot")
             with d.client(greet=False) as late:
                 late.expect(421, "4.4.5")
                 late.expect_closed()
