@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,45 +19,16 @@
 #include "base/mem.h"
 #include "kind.h"
 #include "measure.h"
+#include "table.h"
 #include "workload.h"
 
 enum { CHUNKS = 200, MIXED = 255, MIB = 1 << 20 };
 
-static unsigned addresses = 1000000, rounds = 5, goals_seen, misses;
-static double latency;
+static unsigned addresses = 1000000, rounds = 5;
 
 static double least(double a, double b)
 {
 	return a == 0 || b < a ? b : a;
-}
-
-/* --- the table --- */
-
-enum sense { AT_MOST, AT_LEAST };
-
-/* kind: of the workload. The note says more in numbers of its own. */
-__attribute__((format(printf, 7, 8))) static void row(const char *kind, const char *what,
-						      double measured, const char *unit,
-						      enum sense sense, double goal,
-						      const char *note, ...)
-{
-	bool pass = sense == AT_LEAST ? measured >= goal : measured <= goal;
-	va_list args;
-
-	goals_seen++;
-	misses += !pass;
-	printf("%-4s %-38s %8.4g %-6s %s %5.4g %7.2f  %s  ", kind, what, measured, unit,
-	       sense == AT_LEAST ? ">=" : "<=", goal, measured / goal, pass ? "pass" : "MISS");
-	va_start(args, note);
-	vprintf(note, args);
-	va_end(args);
-	puts("");
-	fflush(stdout);
-}
-
-static void row_l(const char *kind, const char *what, double ns, double goal_l)
-{
-	row(kind, what, ns / latency, "L", AT_MOST, goal_l, "%.0f ns", ns);
 }
 
 /* --- one thread --- */
@@ -139,7 +109,8 @@ static void measure_slowest(struct cidr_tree *tree, struct workload *w, struct c
 		if (best > slowest)
 			slowest = best, slowest_len = len;
 	}
-	row(w->name, "count, slowest of the longer lengths", slowest / latency, "L", AT_MOST, goal,
+	table_row(w->name, "count, slowest of the longer lengths", slowest / table_latency_ns(), "L",
+		  AT_MOST, goal,
 	    "/%u, %.0f ns", slowest_len, slowest);
 }
 
@@ -280,7 +251,7 @@ static void measure_two_threads(const struct kind *kind, struct cidr_tree *tree,
 		apart = ns > 0 ? least(apart, ns) : apart;
 		workers[1].tree = tree;
 	}
-	row(w.name, "two threads against one", shared > 0 ? 2 * one / shared : 0, "x", AT_LEAST,
+	table_row(w.name, "two threads against one", shared > 0 ? 2 * one / shared : 0, "x", AT_LEAST,
 	    1.8, "%.0f, %.0f ns; with a tree each %.2f x", shared, one,
 	    apart > 0 ? 2 * one / apart : 0);
 	for (unsigned i = 0; i < 2; i++)
@@ -331,7 +302,7 @@ static void measure_tails(struct cidr_tree *tree, const struct workload *given, 
 
 			workload_blocks(&w, &blocks[i], 1, len);
 		}
-		row_l(w.name,
+		table_row_l(w.name,
 		      is_short ? "count p99.9 under updates, shorter"
 			       : "count p99.9 under updates, longer",
 		      tail_of(tree, blocks, COUNT), is_short ? 20 : 6);
@@ -356,7 +327,7 @@ static void row_memory(const struct goals *g, const char *what, size_t bytes)
 {
 	double each = bytes > MIB ? (double)(bytes - MIB) / addresses : 0;
 
-	row(g->kind, what, each, "B/addr", AT_MOST, g->bytes, "%.1f MiB in all",
+	table_row(g->kind, what, each, "B/addr", AT_MOST, g->bytes, "%.1f MiB in all",
 	    (double)bytes / MIB);
 }
 
@@ -379,13 +350,13 @@ static void measure_family(const struct goals *g)
 		workload_churn(&w, ops, count, 0, 1);
 		best = least(best, run_ops(&kind_tree, tree, ops, count));
 	}
-	row_l(g->kind, "enter/leave", best, g->churn);
+	table_row_l(g->kind, "enter/leave", best, g->churn);
 
 	workload_blocks(&w, blocks, count, MIXED);
 	best = 0;
 	for (unsigned i = 0; i < rounds; i++)
 		best = least(best, run_counts(tree, blocks, count));
-	row_l(g->kind, "count, mixed lengths, chained", best, g->mixed);
+	table_row_l(g->kind, "count, mixed lengths, chained", best, g->mixed);
 	measure_slowest(tree, &w, blocks, g->key, g->slowest);
 
 	row_memory(g, "memory beyond 1 MiB, resident", loaded);
@@ -402,7 +373,7 @@ static void measure_family(const struct goals *g)
 	cidr_tree_trim(tree);
 	before = measure_resident();
 	cidr_tree_free(tree);
-	row(g->kind, "memory left when all have left", (double)(before - measure_resident()) / MIB,
+	table_row(g->kind, "memory left when all have left", (double)(before - measure_resident()) / MIB,
 	    "MiB", AT_MOST, 1, "%s", "");
 	workload_free(&w);
 }
@@ -417,7 +388,7 @@ static void compare(const struct kind *other, const char *kind, double goal)
 	workload_init(&w, kind, addresses, 2);
 	ours = churn_of(&kind_tree, &w, ops, count);
 	theirs = churn_of(other, &w, ops, count);
-	row(kind, other->name, theirs / ours, "x", AT_LEAST, goal, "%.0f, %.0f ns, churn", theirs,
+	table_row(kind, other->name, theirs / ours, "x", AT_LEAST, goal, "%.0f, %.0f ns, churn", theirs,
 	    ours);
 	workload_free(&w);
 	free(ops);
@@ -460,12 +431,11 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	print_machine();
-	latency = measure_latency_ns();
-	printf("%u live addresses, %u rounds, L = %.0f ns\n\n", addresses, rounds, latency);
-	printf("%-4s %-38s %8s %-6s %2s %5s %7s\n", "", "", "measured", "", "", "goal", "ratio");
+	printf("%u live addresses, %u rounds, ", addresses, rounds);
+	table_begin();
 	for (unsigned i = 0; i < sizeof goals / sizeof *goals; i++)
 		measure_family(&goals[i]);
-	row("all", "keys moved by one operation, at most", BUCKET_MAX, "", AT_MOST, 64, "%s",
+	table_row("all", "keys moved by one operation, at most", BUCKET_MAX, "", AT_MOST, 64, "%s",
 	    "by construction");
 	compare(&kind_uthash, "v4u", 8);
 	compare(&kind_uthash, "v6c", 1);
@@ -473,6 +443,6 @@ int main(int argc, char **argv)
 	compare(&kind_judy, "v4u", 1);
 	compare(&kind_judy, "v6c", 1);
 #endif
-	printf("\n%u of %u goals missed\n", misses, goals_seen);
+	table_end();
 	return 0; /* a busy machine misses goals, too */
 }

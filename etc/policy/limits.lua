@@ -17,9 +17,9 @@ require("msys.audit")
 
 -- Sessions at once, this one included. The first row that is exceeded answers.
 local concurrent = {
-  { block = "/0",  most = 20000, everybody = true },
-  { block = "/32", most = 10 },
-  { block = "/24", most = 100 },
+  { block = "/0",  most = 20000, everybody = true, text = "connection limit exceeded" },
+  { block = "/32", most = 10, text = "connection limit exceeded" },
+  { block = "/24", most = 100, text = "connection limit exceeded" },
 }
 
 -- Events in the last hour: the current quarter and the three before it.
@@ -63,28 +63,23 @@ local function events(row)
   return msys.audit[row.event](monitor, { cidr = row.block, startv = 0, endv = 3 })
 end
 
+-- Sends away who exceeds a row.
+local function send_away(vctx, row)
+  if not row then
+    return msys.core.VALIDATE_CONT
+  end
+  vctx:disconnect(421, "4.7.0 " .. row.text)
+  return msys.core.VALIDATE_DONE
+end
+
 -- A connection is in its series before this runs, so one that is refused counts as well.
 function limits:validate_connect(ac, vctx)
-  local row = first_exceeded(concurrent, sessions, trusted(vctx))
-  if row then
-    vctx:disconnect(421, "4.7.0 connection limit exceeded")
-    return msys.core.VALIDATE_DONE
-  end
-  row = first_exceeded(rates.connect, events, trusted(vctx))
-  if row then
-    vctx:disconnect(421, "4.7.0 " .. row.text)
-    return msys.core.VALIDATE_DONE
-  end
-  return msys.core.VALIDATE_CONT
+  local known = trusted(vctx)
+  return send_away(vctx, first_exceeded(concurrent, sessions, known) or first_exceeded(rates.connect, events, known))
 end
 
 function limits:validate_mailfrom(str, ac, vctx)
-  local row = first_exceeded(rates.mailfrom, events, trusted(vctx))
-  if row then
-    vctx:disconnect(421, "4.7.0 " .. row.text)
-    return msys.core.VALIDATE_DONE
-  end
-  return msys.core.VALIDATE_CONT
+  return send_away(vctx, first_exceeded(rates.mailfrom, events, trusted(vctx)))
 end
 
 function limits:validate_rcptto(msg, str, ac, vctx)

@@ -24,19 +24,6 @@ static void begin(struct series *s, struct series_walk *w, enum ring_kind kind, 
 	window_pin(found);
 }
 
-static struct addr last_of(const struct cidr *block)
-{
-	struct addr a = block->addr;
-
-	if (block->len < 64)
-		a.hi |= UINT64_MAX >> block->len;
-	if (block->len < 128)
-		a.lo |= block->len <= 64 ? UINT64_MAX : UINT64_MAX >> (block->len - 64);
-	if (a.family == ADDR_V4)
-		return (struct addr){ a.hi >> 32 << 32, 0, ADDR_V4 };
-	return a;
-}
-
 unsigned series_walk(struct series *s, struct series_walk *w, const struct cidr *within,
 		     struct tally_entry out[TALLY_TURN])
 {
@@ -51,7 +38,7 @@ unsigned series_walk(struct series *s, struct series_walk *w, const struct cidr 
 	begin(s, w, RING_ADDRESSES, now_ms);
 	while (n == 0 && !w->done) {
 		struct cidr all = { .addr.family = w->family };
-		struct addr last = last_of(within != NULL ? within : &all);
+		struct addr last = cidr_last(within != NULL ? within : &all);
 
 		n = tally_next(&w->pinned->tally, &w->at, &last, out);
 		if (w->at.family != ADDR_NONE)

@@ -167,8 +167,8 @@ static void test_definitions(void **state)
 	defined[0] = (struct series_definition){ .name = "a", .type = SERIES_STRING,
 						 .monitor = { 86400, 2 } };
 	defined[1] = defined[2] = defined[0];
-	strcpy(defined[1].name, "b");
-	strcpy(defined[2].name, "c");
+	defined[1].name[0] = 'b';
+	defined[2].name[0] = 'c';
 	defined_count = 2;
 	complaints_init(&c);
 	site = series_site(NULL, 0);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/entries.h"
 #include "archive/history.h"
 #include "archive/shelf.h"
 #include "archive/volume.h"
@@ -20,13 +21,6 @@ enum { NOV20 = 1795132800, QUARTER = 900, FILES = 12, ENTRIES_MAX = 400 };
 
 static char dir[] = "/tmp/test_history.XXXXXX";
 
-static uint64_t random_state;
-static uint64_t random_number(void)
-{
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return random_state >> 33 ^ random_state << 31;
-}
-
 /* One journal, as a list. */
 struct list {
 	const char *series;
@@ -35,14 +29,6 @@ struct list {
 	unsigned n;
 };
 static struct list *lists; /* FILES of them */
-
-static int entry_order(const void *a, const void *b)
-{
-	const struct tally_entry *x = a, *y = b;
-	int order = addr_compare(&x->block.addr, &y->block.addr);
-
-	return order != 0 ? order : x->block.len - y->block.len;
-}
 
 static void list_fill(struct list *l, unsigned want)
 {
@@ -134,17 +120,7 @@ static void rows_add(struct rows *r, const struct want_row *row)
 
 static struct bounds list_sum(const struct list *l, const struct cidr *block)
 {
-	struct bounds sum = { 0, 0 };
-
-	for (unsigned i = 0; i < l->n; i++) {
-		const struct tally_entry *e = &l->at[i];
-
-		if (e->block.len >= block->len && cidr_contains(block, &e->block.addr))
-			bounds_add(&sum, (struct bounds){ e->amount, e->amount });
-		else if (e->block.len < block->len && cidr_contains(&e->block, &block->addr))
-			sum.high += e->amount;
-	}
-	return sum;
+	return entries_sum(l->at, l->n, block);
 }
 
 static bool has_series(const struct query *q, const char *series)

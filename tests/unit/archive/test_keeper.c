@@ -162,7 +162,8 @@ static void harm_file(struct world *w, enum harm harm)
 		len = 0;
 		break;
 	case FOREIGN:
-		len = (size_t)sprintf((char *)octets, "#!/bin/sh\necho these are not the windows");
+		len = (size_t)snprintf((char *)octets, sizeof octets,
+				       "#!/bin/sh\necho these are not the windows");
 		break;
 	case NEWER:
 		octets[8] = 99;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/entries.h"
 #include "archive/volume.h"
 #include "archive/volume_format.h"
 #include "base/mem.h"
@@ -20,25 +21,15 @@
 static char dir[] = "/tmp/test_volume.XXXXXX";
 static char path[sizeof dir + 8], temporary[sizeof dir + 16], why[VOLUME_WHY_MAX];
 
-static uint64_t random_state;
-static uint64_t random_number(void)
-{
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return random_state >> 33 ^ random_state << 31;
-}
-
 static struct volume_about about_of(enum series_type type)
 {
-	struct volume_about about = {
-		.is = { .type = type, .monitor = { 300, 6 }, .persist = true,
-			.max_bytes = 1 << 20 },
+	return (struct volume_about){
+		.is = { .name = "badrcpt4", .type = type, .monitor = { 300, 6 },
+			.persist = true, .max_bytes = 1 << 20 },
 		.event = -1,
 		.is_defined = true,
 		.saved_ms = 1700000000123,
 	};
-
-	strcpy(about.is.name, "badrcpt4");
-	return about;
 }
 
 static struct cidr block_of(const char *text)
@@ -72,14 +63,6 @@ struct list {
 	unsigned n;
 };
 
-static int entry_order(const void *a, const void *b)
-{
-	const struct tally_entry *x = a, *y = b;
-	int order = addr_compare(&x->block.addr, &y->block.addr);
-
-	return order != 0 ? order : x->block.len - y->block.len;
-}
-
 /* Crowded, so that blocks of every length hold some; one in `rests` is a fold's. */
 static void list_fill(struct list *l, unsigned want, unsigned rests)
 {
@@ -108,17 +91,7 @@ static void list_fill(struct list *l, unsigned want, unsigned rests)
 
 static struct bounds list_sum(const struct list *l, const struct cidr *block)
 {
-	struct bounds sum = { 0, 0 };
-
-	for (unsigned i = 0; i < l->n; i++) {
-		const struct tally_entry *e = &l->at[i];
-
-		if (e->block.len >= block->len && cidr_contains(block, &e->block.addr))
-			bounds_add(&sum, (struct bounds){ e->amount, e->amount });
-		else if (e->block.len < block->len && cidr_contains(&e->block, &block->addr))
-			sum.high += e->amount;
-	}
-	return sum;
+	return entries_sum(l->at, l->n, block);
 }
 
 static void write_lists(const struct list *lists, unsigned n)

@@ -7,27 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "series/series.h"
+#include "series/set.h"
 
-static struct series_all *all;
 static const struct monitor five_minutes = { 300, 6 }, hour = { 3600, 24 };
-
-static int begin(void **state)
-{
-	(void)state;
-	all = series_all_new();
-	clock_stop(true, 0, 1700000000 * (uint64_t)1000);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	series_all_free(all);
-	clock_stop(false, 0, 0);
-	return 0;
-}
 
 static struct series_definition definition(const char *name, enum series_type type,
 					   struct monitor monitor)

@@ -8,28 +8,9 @@
 #include <time.h>
 
 #include "audit/oracle.h"
-#include "base/clock.h"
-#include "series/series.h"
+#include "series/set.h"
 
 /* --- a series, and what is in it ----------------------------------------------------------- */
-
-static struct series_all *all;
-
-static int begin(void **state)
-{
-	(void)state;
-	all = series_all_new();
-	clock_stop(true, 0, 1700000000 * (uint64_t)1000);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	series_all_free(all);
-	clock_stop(false, 0, 0);
-	return 0;
-}
 
 static void at_ms(uint64_t wall_ms)
 {

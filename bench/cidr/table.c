@@ -16,6 +16,11 @@ void table_begin(void)
 	       "", "goal", "ratio");
 }
 
+double table_latency_ns(void)
+{
+	return latency;
+}
+
 void table_row(const char *of, const char *what, double measured, const char *unit,
 	       enum sense sense, double goal, const char *note, ...)
 {
