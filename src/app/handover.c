@@ -260,13 +260,23 @@ void handover_end(struct handover *h)
 
 /* --- the old one --------------------------------------------------------------------------- */
 
+static void give_back(struct inheritance *all)
+{
+	for (unsigned i = 0; i < all->door_count; i++)
+		close(all->doors[i].fd);
+	for (unsigned i = 0; i < all->console_count; i++)
+		close(all->consoles[i].fd);
+	free(all->doors);
+	free(all->consoles);
+	*all = (struct inheritance){ 0 };
+}
+
 static void give_socket(struct handover *h, const char *what, const char *name, int fd)
 {
 	char *line = mem_printf("%s %s", what, name);
 
 	wire_say_fd(h->wire, line, fd);
 	free(line);
-	close(fd);
 }
 
 static void give_sockets(struct handover *h)
@@ -279,9 +289,7 @@ static void give_sockets(struct handover *h)
 			    all->doors[i].fd);
 	for (unsigned i = 0; i < all->console_count; i++)
 		give_socket(h, "console", all->consoles[i].where.path, all->consoles[i].fd);
-	free(all->doors);
-	free(all->consoles);
-	*all = (struct inheritance){ 0 };
+	give_back(all);
 }
 
 static void *give(void *arg)
@@ -354,17 +362,6 @@ static const char *ask(int fd)
 	}
 	answer[len - 1] = '\0';
 	return strcmp(answer, ". 0") == 0 ? NULL : answer;
-}
-
-static void give_back(struct inheritance *all)
-{
-	for (unsigned i = 0; i < all->door_count; i++)
-		close(all->doors[i].fd);
-	for (unsigned i = 0; i < all->console_count; i++)
-		close(all->consoles[i].fd);
-	free(all->doors);
-	free(all->consoles);
-	*all = (struct inheritance){ 0 };
 }
 
 /* NULL: *wrong_out says why not. */

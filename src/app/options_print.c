@@ -179,7 +179,7 @@ static void print_default(const struct dress *dress, const struct option_row *ro
 	else if (row->standard != NULL)
 		fprintf(out, "%s%s%s", dress->typed, row->standard, dress->typed_end);
 	else
-		fputs(row->absent, out);
+		print_text(dress, row->absent, out);
 }
 
 static void print_about(const struct dress *dress, const struct option_row *row, FILE *out)
@@ -329,14 +329,14 @@ static void print_comment(const char *indent, const char *text, FILE *out)
 static void print_about_comment(const char *indent, const char *about, const char *standard,
 				FILE *out)
 {
-	char text[512];
-	size_t len = 0;
+	char text[512], *to = text;
 
-	for (; *about != '\0' && len < sizeof text - 1; about++)
-		if (*about != '`')
-			text[len++] = *about;
-	snprintf(text + len, sizeof text - len, standard ? " Default: %s." : "%s",
-		 standard ? standard : "");
+	snprintf(text, sizeof text, "%s%s%s%s", about, standard ? " Default: " : "",
+		 standard ? standard : "", standard ? "." : "");
+	for (const char *from = text; *from != '\0'; from++)
+		if (*from != '`')
+			*to++ = *from;
+	*to = '\0';
 	print_comment(indent, text, out);
 }
 

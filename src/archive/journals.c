@@ -49,8 +49,11 @@ static bool write_series(struct journals *all, struct journalled *j, struct seri
 	struct series_info info;
 	uint64_t oldest;
 
+	series_identify(s, &info);
+	if (!info.is.serialize)
+		return true;
 	series_describe(s, &info);
-	if (!info.is.serialize || info.window == 0)
+	if (info.window == 0)
 		return true;
 	if (j->series != s || !monitor_equal(j->monitor, info.is.monitor))
 		*j = (struct journalled){ .series = s, .monitor = info.is.monitor };

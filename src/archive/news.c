@@ -7,7 +7,7 @@ bool news_say(struct buf *out, struct series *s, const struct series_key *key, i
 	char file[SHELF_NAME_MAX], address[ADDR_TEXT_MAX];
 	struct series_info info;
 
-	series_describe(s, &info);
+	series_identify(s, &info);
 	if (!shelf_saved(file, &info) || !buf_printf(out, "%s %" PRId64 " ", file, amount))
 		return false;
 	if (info.is.type == SERIES_STRING)

@@ -21,13 +21,14 @@ void complaints_free(struct complaints *c)
 	complaints_init(c);
 }
 
-static bool is_there(const struct complaints *c, struct place at, const char *text)
+static bool is_there(const struct complaints *c, enum gravity gravity, struct place at,
+		     const char *text)
 {
 	for (unsigned i = 0; i < c->count; i++) {
 		const struct complaint *one = &c->list[i];
 
-		if (one->line == at.line && one->col == at.col && at.file != NULL &&
-		    one->file != NULL && strcmp(one->file, at.file) == 0 &&
+		if (one->gravity == gravity && one->line == at.line && one->col == at.col &&
+		    at.file != NULL && one->file != NULL && strcmp(one->file, at.file) == 0 &&
 		    strcmp(one->text, text) == 0)
 			return true;
 	}
@@ -46,7 +47,7 @@ static void add(struct complaints *c, enum gravity gravity, struct place at, con
 	else
 		c->warnings++;
 	vsnprintf(text, sizeof text, format, args);
-	if (is_there(c, at, text)) {
+	if (is_there(c, gravity, at, text)) {
 		c->repeats++;
 		return;
 	}

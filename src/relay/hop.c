@@ -1,6 +1,6 @@
-#include <ctype.h>
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "relay/route.h"
 
@@ -41,7 +41,7 @@ static bool is_label(struct slice label)
 	for (size_t i = 0; i < label.len; i++) {
 		unsigned char c = (unsigned char)label.at[i];
 
-		if (!isalnum(c) && c != '-' && c != '_')
+		if (!ascii_is_letter(c) && !ascii_is_digit(c) && c != '-' && c != '_')
 			return false;
 	}
 	return true;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -202,7 +203,7 @@ static const char *check_name(struct slice name)
 		return series_wrong("a series' name has at most %d octets, not %zu",
 				    SERIES_NAME_MAX, name.len);
 	for (size_t i = 0; i < name.len; i++)
-		if ((unsigned char)name.at[i] < ' ' || name.at[i] == 0x7f)
+		if (ascii_is_control(name.at[i]))
 			return "a series' name has no control characters";
 	return NULL;
 }

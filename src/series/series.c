@@ -284,7 +284,8 @@ const char *series_remove(struct series *s, const struct series_key *key, struct
 		if (w != NULL)
 			window_take(w, &what, ring_sum(r, &what, i, i).low);
 	}
-	*left = ring_sum(r, &what, 0, r->monitor.windows);
+	if (left != &unused)
+		*left = ring_sum(r, &what, 0, r->monitor.windows);
 	series_leave(s, now_ms);
 	return NULL;
 }
@@ -384,14 +385,21 @@ static void describe_ring(const struct ring *r, struct series_info *out)
 		out->window = r->newest;
 }
 
-void series_describe(struct series *s, struct series_info *out)
+void series_identify(struct series *s, struct series_info *out)
 {
-	uint64_t now_ms = clock_wall_ms();
-
 	*out = (struct series_info){ .event = s->event };
 	pthread_mutex_lock(&s->lock);
 	out->is = s->is;
 	out->is_defined = s->is_defined;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void series_describe(struct series *s, struct series_info *out)
+{
+	uint64_t now_ms = clock_wall_ms();
+
+	series_identify(s, out);
+	pthread_mutex_lock(&s->lock);
 	out->events = s->events;
 	out->folded_since_ms = s->full_since_ms;
 	if (s->ring != NULL) {

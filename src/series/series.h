@@ -150,6 +150,8 @@ struct series_info {
 	uint64_t events;	/* additions since the start */
 };
 void series_describe(struct series *s, struct series_info *out);
+/* Only what it is, as defined: no look at its windows, so cheap for each event. The rest is 0. */
+void series_identify(struct series *s, struct series_info *out);
 
 /*
  * Walking one window, a turn at a time: entries of addresses in order (IPv4, then IPv6), or texts,
